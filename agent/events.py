@@ -1,0 +1,46 @@
+"""What a running agent tells whoever watches: the page, the terminal, a test.
+
+A run is a stream of ``StepStarted``, ``Token``… , ``StepDone`` for each step and one ``Finished`` at its
+end, whatever the end was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from agent.records import Action, Step, Trajectory
+from retriever.passage import Passage
+
+
+@dataclass(frozen=True)
+class StepStarted:
+    """Step ``n`` has begun. A ``think`` may turn out to be the ``answer`` when it is done."""
+
+    n: int
+    action: Action
+
+
+@dataclass(frozen=True)
+class Token:
+    """More text of step ``n``."""
+
+    n: int
+    text: str
+
+
+@dataclass(frozen=True)
+class StepDone:
+    """Step ``step.n`` is complete; ``passages`` holds the full text of its hits, by id."""
+
+    step: Step
+    passages: dict[str, Passage] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The run is over and its trajectory logged. ``trajectory.error`` is empty unless it failed."""
+
+    trajectory: Trajectory
+
+
+Event = StepStarted | Token | StepDone | Finished

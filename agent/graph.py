@@ -1,0 +1,117 @@
+"""The strategies as LangGraph graphs over the same nodes.
+
+- ``cot``: answer
+- ``rag``: ask_question → retrieve → answer
+- ``steps``: think → (query → retrieve → reflect → summarise)? → think … → answer
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from langgraph.graph import END, START, StateGraph
+
+from agent import nodes
+from agent.llm import ChatModel
+from agent.nodes import Searcher, Tools
+from agent.state import AgentConfig, AgentState, Strategy
+from agent.transcript import count
+from retriever.errors import BadInputError
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+    from langgraph.graph.state import CompiledStateGraph
+
+    Graph = CompiledStateGraph[AgentState, None, AgentState, AgentState]
+
+
+def build_graph(
+    strategy: Strategy,
+    llm: ChatModel,
+    retriever: Searcher | None = None,
+    *,
+    config: AgentConfig | None = None,
+    checkpointer: BaseCheckpointSaver[Any] | None = None,
+) -> Graph:
+    """The graph that solves a problem by ``strategy``.
+
+    Args:
+        strategy: ``cot`` (no retrieval), ``rag`` (retrieve on the question, then solve) or ``steps``
+            (retrieve where a step of thought asks for it).
+        llm: The language model.
+        retriever: Needed by all strategies but ``cot``.
+        config: Depth, hits, token limits.
+        checkpointer: Where states are kept, so that a killed run goes on.
+
+    Raises:
+        BadInputError: unknown strategy, or one that retrieves without a retriever.
+    """
+    if strategy not in _BUILDERS:
+        raise BadInputError(f"unknown strategy '{strategy}'", f"Choose one of: {', '.join(_BUILDERS)}")
+    if strategy != "cot" and retriever is None:
+        raise BadInputError(f"the strategy '{strategy}' needs a retriever", "Use cot, or run: rader index")
+    graph: Any = StateGraph(AgentState)
+    _BUILDERS[strategy](graph, Tools(llm, retriever, config or AgentConfig()))
+    compiled: Graph = graph.compile(checkpointer=checkpointer)
+    return compiled
+
+
+def _add(graph: Any, tools: Tools, *functions: Callable[..., Any]) -> None:
+    for function in functions:
+        graph.add_node(function.__name__, partial(function, tools=tools))
+
+
+def _build_cot(graph: Any, tools: Tools) -> None:
+    _add(graph, tools, nodes.answer)
+    graph.add_edge(START, "answer")
+    graph.add_edge("answer", END)
+
+
+def _build_rag(graph: Any, tools: Tools) -> None:
+    _add(graph, tools, nodes.ask_question, nodes.retrieve, nodes.answer)
+    graph.add_edge(START, "ask_question")
+    graph.add_edge("ask_question", "retrieve")
+    graph.add_edge("retrieve", "answer")
+    graph.add_edge("answer", END)
+
+
+def _build_steps(graph: Any, tools: Tools) -> None:
+    _add(graph, tools, nodes.think, nodes.query, nodes.retrieve, nodes.reflect, nodes.summarise, nodes.finish)
+    graph.add_edge(START, "think")
+    graph.add_conditional_edges("think", partial(_after_think, config=tools.config), ["query", "think", "finish", END])
+    graph.add_conditional_edges("query", _after_query, ["retrieve", "think"])
+    graph.add_conditional_edges("retrieve", _after_retrieve, ["reflect", "think"])
+    graph.add_conditional_edges("reflect", _after_reflect, ["summarise", "think"])
+    graph.add_edge("summarise", "think")
+    graph.add_edge("finish", END)
+
+
+def _after_think(state: AgentState, config: AgentConfig) -> str:
+    steps = state["steps"]
+    if state["done"]:
+        return END
+    if count(steps, "think") >= config.depth or not steps[-1]["text"]:
+        return "finish"
+    return "query" if count(steps, "retrieve") < config.max_retrievals else "think"
+
+
+def _after_query(state: AgentState) -> str:
+    return "retrieve" if state["steps"][-1]["text"] else "think"
+
+
+def _after_retrieve(state: AgentState) -> str:
+    return "reflect" if state["steps"][-1]["hits"] else "think"
+
+
+def _after_reflect(state: AgentState) -> str:
+    relevant = any(hit["verdict"] == "relevant" for hit in state["steps"][-1]["hits"])
+    return "summarise" if relevant else "think"
+
+
+_BUILDERS: dict[str, Callable[[Any, Tools], None]] = {
+    "cot": _build_cot,
+    "rag": _build_rag,
+    "steps": _build_steps,
+}

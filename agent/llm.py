@@ -1,0 +1,177 @@
+"""Chat models behind one protocol: an OpenAI-compatible endpoint, whoever serves it.
+
+``ChatModel`` adds to ``ChatOpenAI`` what the agent needs: going on with a half-written assistant message
+(prefill) where the server can, JSON schemas, token counts, and errors a user can act on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from agent.errors import ModelServerError
+from agent.prompts import load
+from agent.records import Usage
+
+if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage
+    from langchain_openai import ChatOpenAI
+
+Message = tuple[Literal["system", "user", "assistant"], str]
+# Servers that go on writing when the last message is the assistant's, by ``owned_by`` of /v1/models.
+_PREFILLS: dict[str, dict[str, Any]] = {
+    "llamacpp": {},
+    "vllm": {"continue_final_message": True, "add_generation_prompt": False},
+}
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How one reply is drawn. ``schema`` constrains it to JSON of that schema, where the server can."""
+
+    max_tokens: int
+    temperature: float = 0.0
+    top_p: float = 0.95
+    stop: tuple[str, ...] = ()
+    seed: int = 0
+    schema: dict[str, Any] | None = None
+
+
+@dataclass
+class Reply:
+    """A reply as it arrives: ``text`` grows while ``ChatModel.stream`` is read; then ``usage`` is known."""
+
+    text: str = ""
+    usage: Usage = Usage()
+    finish: str = ""
+
+
+class ChatModel:
+    """A chat model at ``url`` (the part before ``/chat/completions``).
+
+    Args:
+        url: Base URL of an OpenAI-compatible server, for example ``http://127.0.0.1:8000/v1``.
+        model: The model's name there.
+        api_key: Key, where the server wants one.
+        identity: What goes into a trajectory's fingerprint; default the model's name.
+        timeout: Seconds without any byte before the server counts as hung.
+    """
+
+    def __init__(
+        self, url: str, model: str, *, api_key: str = "none", identity: str = "", timeout: float = 120.0
+    ) -> None:
+        self.url = url.rstrip("/")
+        self.model = model
+        self.fingerprint = identity or model
+        self._api_key = api_key or "none"
+        self._timeout = timeout
+
+    @cached_property
+    def _client(self) -> ChatOpenAI:
+        import httpx
+        from langchain_openai import ChatOpenAI
+        from pydantic import SecretStr
+
+        limits = httpx.Timeout(self._timeout, connect=10.0)
+        return ChatOpenAI(
+            base_url=self.url,
+            model=self.model,
+            api_key=SecretStr(self._api_key),
+            timeout=limits,
+            max_retries=0,
+            stream_usage=True,
+        )
+
+    @cached_property
+    def _prefill(self) -> dict[str, Any] | None:
+        """Extra request fields with which this server goes on with an assistant message; None: it cannot."""
+        import httpx
+
+        try:
+            headers = {"Authorization": f"Bearer {self._api_key}"}
+            listing = httpx.get(f"{self.url}/models", headers=headers, timeout=10.0).json()
+            return _PREFILLS.get(str(listing["data"][0].get("owned_by", "")))
+        except (httpx.HTTPError, ValueError, KeyError, IndexError, TypeError, AttributeError):
+            return None
+
+    async def stream(self, messages: Sequence[Message], sampling: Sampling, reply: Reply) -> AsyncIterator[str]:
+        """Yield the reply piece by piece, filling ``reply``.
+
+        A last message of the assistant is gone on with: by the server, or by asking for it.
+
+        Raises:
+            ModelServerError: the server is unreachable, died, hung or refused; ``reply`` holds what came.
+        """
+        import httpx
+        import openai
+        from langchain_core.exceptions import LangChainException
+
+        sent, extra = self._prepare(messages, sampling)
+        chain = self._client.bind(**_arguments(sampling), extra_body=extra)
+        try:
+            async for chunk in chain.astream(sent):
+                piece = chunk.text
+                reply.text += piece
+                reply.finish = str(chunk.response_metadata.get("finish_reason") or reply.finish)
+                if chunk.usage_metadata:
+                    reply.usage = _usage(chunk.usage_metadata)
+                if piece:
+                    yield piece
+        except (openai.APIError, httpx.HTTPError, LangChainException, ValueError, OSError) as error:
+            raise self._explain(error) from error
+
+    def _prepare(self, messages: Sequence[Message], sampling: Sampling) -> tuple[list[BaseMessage], dict[str, Any]]:
+        from langchain_core.messages import convert_to_messages
+
+        extra: dict[str, Any] = {"seed": sampling.seed}
+        if sampling.schema is not None:
+            extra["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {"name": "reply", "strict": True, "schema": sampling.schema},
+            }
+        sent = list(messages)
+        if sent[-1][0] == "assistant":
+            if self._prefill is None:
+                sent.append(("user", load("continue")))
+            else:
+                extra |= self._prefill
+        return convert_to_messages(sent), extra
+
+    def _explain(self, error: Exception) -> ModelServerError:
+        """One line about what happened to the server."""
+        import httpx
+        import openai
+
+        if isinstance(error, openai.APITimeoutError | httpx.TimeoutException):
+            what = f"the model server at {self.url} has been silent for {self._timeout:.0f} s"
+        elif isinstance(error, openai.APIStatusError):
+            what = f"the model server at {self.url} refused: {error.status_code} {_first_line(error.message)}"
+        elif isinstance(error, openai.APIConnectionError | httpx.HTTPError | OSError):
+            what = f"the model server at {self.url} cannot be reached or broke off"
+        else:
+            what = f"the model server at {self.url} sent something unreadable ({_first_line(str(error))})"
+        return ModelServerError(what, "Check it, or start without --llm-url for the embedded model")
+
+
+def _arguments(sampling: Sampling) -> dict[str, Any]:
+    arguments: dict[str, Any] = {
+        "max_tokens": sampling.max_tokens,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+    }
+    return arguments | ({"stop": list(sampling.stop)} if sampling.stop else {})
+
+
+def _usage(metadata: Any) -> Usage:
+    return Usage(
+        prompt_tokens=metadata["input_tokens"],
+        cached_tokens=metadata.get("input_token_details", {}).get("cache_read") or 0,
+        completion_tokens=metadata["output_tokens"],
+        calls=1,
+    )
+
+
+def _first_line(text: str) -> str:
+    return text.strip().splitlines()[0][:200] if text.strip() else "no reason given"

@@ -1,0 +1,71 @@
+"""The trajectory log: JSONL that only grows, safe against kills and concurrent writers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from agent.errors import LogError
+from agent.records import Trajectory
+from retriever.errors import StorageError
+
+
+class TrajectoryLog:
+    """Appends trajectories to ``path`` and reads them back.
+
+    A line is written by one ``write`` under a lock and flushed to disk. If an earlier writer was killed
+    within its line, the torn rest is closed with a newline first, so it harms no other line.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, trajectory: Trajectory) -> None:
+        """Add one line.
+
+        Raises:
+            StorageError: the file cannot be written (read-only folder, full disk).
+        """
+        from filelock import FileLock
+
+        line = trajectory.to_json().encode() + b"\n"
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(f"{self.path}.lock"), self.path.open("ab+") as file:
+                self._write(file.fileno(), line)
+        except OSError as error:
+            raise StorageError(
+                f"the trajectory log {self.path} cannot be written ({error.strerror or error})",
+                "Free some space or set RADER_HOME to a folder you may write to",
+            ) from error
+
+    @staticmethod
+    def _write(descriptor: int, line: bytes) -> None:
+        size = os.fstat(descriptor).st_size
+        torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+        data = b"\n" + line if torn else line
+        written = os.write(descriptor, data)
+        if written < len(data):
+            os.ftruncate(descriptor, size)
+            raise OSError(28, "no space left on device")
+        os.fsync(descriptor)
+
+    def read(self, *, skip_bad: bool = True) -> Iterator[Trajectory]:
+        """Every whole trajectory, oldest first.
+
+        Raises:
+            LogError: a line is no trajectory and ``skip_bad`` is off.
+        """
+        if not self.path.exists():
+            return
+        with self.path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                try:
+                    yield Trajectory.model_validate_json(line)
+                except ValidationError as error:
+                    if not skip_bad and line.strip():
+                        reason = error.errors()[0]["msg"]
+                        raise LogError(f"{self.path}, line {number}: {reason}") from error

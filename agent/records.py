@@ -1,0 +1,118 @@
+"""What a run leaves behind: problem, steps, trajectory (DESIGN, Files). Versioned by ``schema``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from retriever.passage import ScorePart
+
+Action = Literal["think", "query", "retrieve", "reflect", "summarise", "answer"]
+Grade = Literal["correct", "wrong", "ungradable"]
+Verdict = Literal["relevant", "irrelevant"]
+Outcome = Literal["finished", "stopped", "failed"]
+
+
+class Record(BaseModel):
+    """A frozen record that refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Turn(Record):
+    """An earlier message of the conversation that a follow-up question refers to."""
+
+    role: Literal["user", "assistant"]
+    content: str
+
+
+class Problem(Record):
+    """A problem to solve; ``answer`` is the gold answer where one is known."""
+
+    id: str
+    problem: str
+    answer: str | None = None
+    solution: str | None = None
+    history: tuple[Turn, ...] = ()
+
+
+class StepHit(Record):
+    """A passage that a step retrieved, with the agent's verdict once it has reflected on it."""
+
+    id: str
+    title: str = ""
+    score: float
+    parts: dict[ScorePart, float] = Field(default_factory=dict)
+    verdict: Verdict | None = None
+    reason: str = ""
+
+
+class Step(Record):
+    """One action of the agent.
+
+    ``n`` counts from 1, ``parent`` is the step it follows (None at the root), ``ms`` is wall-clock time
+    and ``tokens`` what the language model generated for it (0 where it was not asked).
+    """
+
+    n: int
+    action: Action
+    text: str
+    hits: tuple[StepHit, ...] = ()
+    parent: int | None = None
+    ms: float = 0.0
+    tokens: int = 0
+
+
+class Usage(Record):
+    """What a run cost: tokens read and written by the language model, its calls, wall-clock seconds."""
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    calls: int = 0
+    seconds: float = 0.0
+
+    def __add__(self, other: Usage) -> Usage:
+        mine, theirs = self.model_dump(), other.model_dump()
+        return Usage(**{key: mine[key] + theirs[key] for key in mine})
+
+
+class Fingerprints(Record):
+    """What a run was made with; two runs with equal fingerprints and seed can be compared."""
+
+    llm: str
+    retriever: str
+    index: str
+    prompts: str
+    config: str
+
+
+class Trajectory(Record):
+    """One attempt at a problem, whole: every step, the answer and how it was graded.
+
+    ``grade`` and ``reward`` are None where no gold answer is known. ``outcome`` says whether the run came
+    to its end; ``error`` is the one line that the user saw if it did not.
+    """
+
+    schema_: Literal[1] = Field(default=1, alias="schema")
+    id: str
+    problem: str
+    problem_id: str
+    gold: str | None = None
+    strategy: str
+    steps: tuple[Step, ...]
+    answer: str | None
+    grade: Grade | None = None
+    reward: Literal[0, 1] | None = None
+    outcome: Outcome = "finished"
+    error: str = ""
+    fingerprints: Fingerprints
+    seed: int
+    usage: Usage
+    created: str
+    feedback: dict[str, str] | None = None
+
+    def to_json(self) -> str:
+        """The trajectory as one line of JSON, without absent optional keys."""
+        return self.model_dump_json(by_alias=True, exclude_defaults=False)

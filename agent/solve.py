@@ -1,0 +1,176 @@
+"""Solve one problem: run its graph, tell the watcher every event, log the trajectory whatever the end."""
+
+from __future__ import annotations
+
+import time
+import unicodedata
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from agent.answers import boxed, grade
+from agent.events import Event, Finished, StepDone
+from agent.llm import ChatModel
+from agent.log import TrajectoryLog
+from agent.nodes import Searcher
+from agent.prompts import fingerprint
+from agent.records import Fingerprints, Outcome, Problem, Step, Trajectory, Usage
+from agent.state import AgentConfig, AgentState, Strategy
+from retriever.errors import BadInputError, RaderError
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+
+
+def new_problem(text: str, *, answer: str | None = None, history: Any = (), limit: int = 8000) -> Problem:
+    """A problem from what a person typed.
+
+    Raises:
+        BadInputError: nothing is left once control characters are gone, or it is longer than ``limit``.
+    """
+    clean = "".join(char for char in text if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cs"))
+    clean = clean.strip()
+    if not clean:
+        raise BadInputError("the problem is empty", "Type a question, for example: What is 15% of 80?")
+    if len(clean) > limit:
+        raise BadInputError(
+            f"the problem has {len(clean):,} characters; the limit is {limit:,}",
+            "Shorten it, or raise problem_chars in the configuration",
+        )
+    return Problem(id=uuid.uuid4().hex, problem=clean, answer=answer, history=history)
+
+
+@dataclass
+class Solver:
+    """Everything a run needs beside its problem.
+
+    Args:
+        llm: The language model.
+        retriever: None is enough for ``cot``.
+        config: Depth, hits, limits.
+        log: Where trajectories go; None keeps none.
+        checkpointer: Where states go, so that a killed run can go on.
+        retriever_fingerprint, index_fingerprint: What ``retriever`` searches with and in.
+    """
+
+    llm: ChatModel
+    retriever: Searcher | None
+    config: AgentConfig
+    log: TrajectoryLog | None = None
+    checkpointer: BaseCheckpointSaver[Any] | None = None
+    retriever_fingerprint: str = ""
+    index_fingerprint: str = ""
+
+    async def solve(
+        self, problem: Problem, strategy: Strategy = "steps", *, seed: int = 0, run_id: str = ""
+    ) -> AsyncIterator[Event]:
+        """Events of one run, ``Finished`` last; a run whose ``run_id`` was cut off goes on from there.
+
+        Stopping the iteration (``aclose``, cancellation) stops the model; what was done is logged as
+        ``stopped``. An error of the model's server ends the run as ``failed``, its steps kept.
+        """
+        from agent.graph import build_graph
+
+        run = _Run(run_id or uuid.uuid4().hex, problem, strategy, seed, time.perf_counter())
+        graph = build_graph(
+            strategy, self.llm, self.retriever, config=self.config, checkpointer=self.checkpointer
+        )
+        try:
+            settings: Any = {"configurable": {"thread_id": run.id}, "recursion_limit": 1000}
+            start = await self._resumed(graph, settings, run)
+            events = graph.astream(start, settings, stream_mode=["custom", "updates"])
+            async with aclosing(events) as stream:  # type: ignore[type-var]
+                async for mode, event in stream:
+                    if mode == "custom":
+                        run.note(event)
+                        yield event
+                    else:
+                        run.count(event)
+        except RaderError as error:
+            run.outcome, run.error = "failed", str(error)
+        except BaseException:
+            run.outcome = "stopped"
+            await self._close(run)
+            raise
+        yield Finished(await self._close(run))
+
+    async def _resumed(self, graph: Any, settings: Any, run: _Run) -> AgentState | None:
+        """The state to start from: None goes on from the last checkpoint."""
+        if self.checkpointer is not None:
+            kept = (await graph.aget_state(settings)).values
+            if kept:
+                run.steps = [Step.model_validate(step) for step in kept["steps"]]
+                run.usage = sum((Usage.model_validate(usage) for usage in kept["usage"]), Usage())
+                return None
+        return AgentState(problem=run.problem.model_dump(), steps=[], usage=[], seed=run.seed, done=False)
+
+    async def _close(self, run: _Run) -> Trajectory:
+        import asyncio
+
+        trajectory = await asyncio.to_thread(run.trajectory, self._fingerprints())
+        if self.log is not None:
+            await asyncio.to_thread(self.log.append, trajectory)
+        return trajectory
+
+    def _fingerprints(self) -> Fingerprints:
+        return Fingerprints(
+            llm=self.llm.fingerprint,
+            retriever=self.retriever_fingerprint,
+            index=self.index_fingerprint,
+            prompts=fingerprint(),
+            config=self.config.fingerprint,
+        )
+
+
+@dataclass
+class _Run:
+    """A run while it is under way."""
+
+    id: str
+    problem: Problem
+    strategy: Strategy
+    seed: int
+    started: float
+    outcome: Outcome = "finished"
+    error: str = ""
+
+    def __post_init__(self) -> None:
+        self.steps: list[Step] = []
+        self.usage = Usage()
+
+    def note(self, event: Event) -> None:
+        if isinstance(event, StepDone):
+            self.steps.append(event.step)
+
+    def count(self, update: dict[str, Any]) -> None:
+        for added in update.values():
+            self.usage = sum((Usage.model_validate(usage) for usage in added["usage"]), self.usage)
+
+    def trajectory(self, fingerprints: Fingerprints) -> Trajectory:
+        """What is kept of the run, graded where a gold answer is known."""
+        last = self.steps[-1] if self.steps else None
+        answer = boxed(last.text) if last is not None and last.action == "answer" else None
+        verdict = grade(answer, self.problem.answer) if self.outcome == "finished" else None
+        seconds = round(time.perf_counter() - self.started, 3)
+        return Trajectory(
+            id=self.id,
+            problem=self.problem.problem,
+            problem_id=self.problem.id,
+            gold=self.problem.answer,
+            strategy=self.strategy,
+            steps=tuple(self.steps),
+            answer=answer,
+            grade=verdict,
+            reward=None if verdict is None else int(verdict == "correct"),  # type: ignore[arg-type]
+            outcome=self.outcome,
+            error=self.error,
+            fingerprints=fingerprints,
+            seed=self.seed,
+            usage=self.usage.model_copy(update={"seconds": seconds}),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+
+
