@@ -54,7 +54,7 @@ class LlamaCppEngine:
 def _parameters(weights: Path, name: str, context: int, slots: int, threads: int) -> Any:
     import xllamacpp
 
-    count = threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = threads or _processors()
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(weights)
     parameters.model_alias = {name}
@@ -69,3 +69,10 @@ def _parameters(weights: Path, name: str, context: int, slots: int, threads: int
     parameters.cpuparams_batch.n_threads = count
     parameters.verbosity = 0
     return parameters
+
+
+def _processors() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

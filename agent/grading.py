@@ -1,15 +1,17 @@
 """Equality of two answers through math-verify, in a process of its own that can be killed.
 
 A parser that hangs on a hostile formula cannot be stopped from within (math-verify's own time limit works
-in a main thread only), so it is given a process, kept warm between calls.
+in a main thread only), so it is given a process, kept warm between calls. Lines of JSON go both ways.
 """
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
+import json
+import os
+import subprocess
+import sys
 import threading
-from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 
@@ -18,57 +20,65 @@ class Grader:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._worker: Any = None
-        self._pipe: Connection | None = None
+        self._worker: subprocess.Popen[str] | None = None
 
     def equal(self, answer: str, gold: str, seconds: float) -> bool | None:
         """Whether the two are equal; None if that could not be decided within ``seconds``."""
         with self._lock:
+            worker = self._ready()
+            killer = threading.Timer(seconds, worker.kill)
+            killer.start()
             try:
-                pipe = self._connected()
-                pipe.send((answer, gold))
-                if pipe.poll(seconds):
-                    verdict: bool | None = pipe.recv()
-                    return verdict
-            except (EOFError, OSError):
-                pass
-            self.close()
-            return None
+                verdict: bool | None = json.loads(_exchange(worker, [answer, gold]))
+            except (OSError, ValueError):  # killed: its pipe is closed or ends within a line
+                self.close()
+                return None
+            finally:
+                killer.cancel()
+            return verdict
 
     def close(self) -> None:
         """End the worker."""
-        if self._pipe is not None:
-            self._pipe.close()
         if self._worker is not None:
             self._worker.kill()
-            self._worker.join()
-        self._worker, self._pipe = None, None
+            self._worker.communicate()
+        self._worker = None
 
-    def _connected(self) -> Connection:
-        if self._pipe is None or not self._worker.is_alive():
+    def _ready(self) -> subprocess.Popen[str]:
+        """A worker that has imported sympy, which is not part of a comparison's time."""
+        if self._worker is None or self._worker.poll() is not None:
             self.close()
-            context = multiprocessing.get_context("spawn")
-            self._pipe, theirs = context.Pipe()
-            self._worker = context.Process(target=_serve, args=(theirs,), daemon=True)
-            self._worker.start()
-            theirs.close()
-            self._pipe.recv()  # ready: importing sympy is not part of a comparison's time
-        return self._pipe
+            root = str(Path(__file__).parent.parent)  # so that the worker finds us, installed or not
+            self._worker = subprocess.Popen(
+                [sys.executable, "-m", "agent.grading"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                encoding="utf-8",
+                env=os.environ | {"PYTHONPATH": os.pathsep.join([root, *sys.path])},
+            )
+            _exchange(self._worker, ["1", "1"])
+        return self._worker
 
 
-def _serve(pipe: Connection) -> None:
+def _exchange(worker: subprocess.Popen[str], request: list[str]) -> str:
+    assert worker.stdin is not None  # noqa: S101
+    assert worker.stdout is not None  # noqa: S101
+    worker.stdin.write(json.dumps(request) + "\n")
+    worker.stdin.flush()
+    return worker.stdout.readline()
+
+
+def _serve() -> None:
+    """The worker: a verdict (true, false, null for cannot tell) for each line."""
     import logging
 
     from math_verify import parse, verify
 
     logging.disable(logging.CRITICAL)
-    pipe.send(None)
-    while True:
-        with contextlib.suppress(EOFError, OSError):
-            answer, gold = pipe.recv()
-            pipe.send(_compare(parse, verify, answer, gold))
-            continue
-        return
+    for line in sys.stdin:
+        answer, gold = json.loads(line)
+        sys.stdout.write(json.dumps(_compare(parse, verify, answer, gold)) + "\n")
+        sys.stdout.flush()
 
 
 def _compare(parse: Any, verify: Any, answer: str, gold: str) -> bool | None:
@@ -87,3 +97,7 @@ _GRADER = Grader()
 def equal(answer: str, gold: str, *, seconds: float = 10.0) -> bool | None:
     """Whether ``answer`` equals ``gold``; None if that could not be decided within ``seconds``."""
     return _GRADER.equal(answer, gold, seconds)
+
+
+if __name__ == "__main__":
+    _serve()

@@ -17,7 +17,7 @@ from agent import nodes
 from agent.llm import ChatModel
 from agent.nodes import Searcher, Tools
 from agent.state import AgentConfig, AgentState, Strategy
-from agent.transcript import count
+from agent.transcript import count, is_mathematical
 from retriever.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ def _build_rag(graph: Any, tools: Tools) -> None:
 def _build_steps(graph: Any, tools: Tools) -> None:
     _add(graph, tools, nodes.think, nodes.query, nodes.retrieve, nodes.reflect, nodes.summarise, nodes.finish)
     graph.add_edge(START, "think")
-    graph.add_conditional_edges("think", partial(_after_think, config=tools.config), ["query", "think", "finish", END])
+    nexts = ["query", "think", "finish", END]
+    graph.add_conditional_edges("think", partial(_after_think, settings=tools.config), nexts)
     graph.add_conditional_edges("query", _after_query, ["retrieve", "think"])
     graph.add_conditional_edges("retrieve", _after_retrieve, ["reflect", "think"])
     graph.add_conditional_edges("reflect", _after_reflect, ["summarise", "think"])
@@ -88,13 +89,13 @@ def _build_steps(graph: Any, tools: Tools) -> None:
     graph.add_edge("finish", END)
 
 
-def _after_think(state: AgentState, config: AgentConfig) -> str:
+def _after_think(state: AgentState, settings: AgentConfig) -> str:
     steps = state["steps"]
     if state["done"]:
         return END
-    if count(steps, "think") >= config.depth or not steps[-1]["text"]:
+    if not steps[-1]["text"] or count(steps, "think") >= settings.depth or not is_mathematical(state):
         return "finish"
-    return "query" if count(steps, "retrieve") < config.max_retrievals else "think"
+    return "query" if count(steps, "retrieve") < settings.max_retrievals else "think"
 
 
 def _after_query(state: AgentState) -> str:

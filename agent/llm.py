@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -44,7 +45,7 @@ class Reply:
     """A reply as it arrives: ``text`` grows while ``ChatModel.stream`` is read; then ``usage`` is known."""
 
     text: str = ""
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     finish: str = ""
 
 
@@ -87,16 +88,14 @@ class ChatModel:
     @cached_property
     def _prefill(self) -> dict[str, Any] | None:
         """Extra request fields with which this server goes on with an assistant message; None: it cannot."""
-        import httpx
-
         try:
-            headers = {"Authorization": f"Bearer {self._api_key}"}
-            listing = httpx.get(f"{self.url}/models", headers=headers, timeout=10.0).json()
-            return _PREFILLS.get(str(listing["data"][0].get("owned_by", "")))
-        except (httpx.HTTPError, ValueError, KeyError, IndexError, TypeError, AttributeError):
+            return _PREFILLS.get(str(_listing(self.url, self._api_key)[0].get("owned_by", "")))
+        except ModelServerError:
             return None
 
-    async def stream(self, messages: Sequence[Message], sampling: Sampling, reply: Reply) -> AsyncIterator[str]:
+    async def stream(
+        self, messages: Sequence[Message], sampling: Sampling, reply: Reply
+    ) -> AsyncGenerator[str]:
         """Yield the reply piece by piece, filling ``reply``.
 
         A last message of the assistant is gone on with: by the server, or by asking for it.
@@ -111,7 +110,7 @@ class ChatModel:
         sent, extra = self._prepare(messages, sampling)
         chain = self._client.bind(**_arguments(sampling), extra_body=extra)
         try:
-            async for chunk in chain.astream(sent):
+            async for chunk in _each_within(chain.astream(sent), self._timeout):
                 piece = chunk.text
                 reply.text += piece
                 reply.finish = str(chunk.response_metadata.get("finish_reason") or reply.finish)
@@ -119,10 +118,14 @@ class ChatModel:
                     reply.usage = _usage(chunk.usage_metadata)
                 if piece:
                     yield piece
+            if not reply.finish:
+                raise ConnectionError("the reply broke off")
         except (openai.APIError, httpx.HTTPError, LangChainException, ValueError, OSError) as error:
             raise self._explain(error) from error
 
-    def _prepare(self, messages: Sequence[Message], sampling: Sampling) -> tuple[list[BaseMessage], dict[str, Any]]:
+    def _prepare(
+        self, messages: Sequence[Message], sampling: Sampling
+    ) -> tuple[list[BaseMessage], dict[str, Any]]:
         from langchain_core.messages import convert_to_messages
 
         extra: dict[str, Any] = {"seed": sampling.seed}
@@ -144,15 +147,58 @@ class ChatModel:
         import httpx
         import openai
 
-        if isinstance(error, openai.APITimeoutError | httpx.TimeoutException):
+        if isinstance(error, TimeoutError | openai.APITimeoutError | httpx.TimeoutException):
             what = f"the model server at {self.url} has been silent for {self._timeout:.0f} s"
         elif isinstance(error, openai.APIStatusError):
             what = f"the model server at {self.url} refused: {error.status_code} {_first_line(error.message)}"
         elif isinstance(error, openai.APIConnectionError | httpx.HTTPError | OSError):
-            what = f"the model server at {self.url} cannot be reached or broke off"
+            what = (
+                f"the model server at {self.url} cannot be reached or broke off ({_first_line(str(error))})"
+            )
         else:
             what = f"the model server at {self.url} sent something unreadable ({_first_line(str(error))})"
         return ModelServerError(what, "Check it, or start without --llm-url for the embedded model")
+
+
+def first_model(url: str, api_key: str = "") -> str:
+    """The name of the first model that a server lists.
+
+    Raises:
+        ModelServerError: it cannot be reached, or lists none.
+    """
+    return str(_listing(url.rstrip("/"), api_key)[0]["id"])
+
+
+def _listing(url: str, api_key: str) -> list[dict[str, Any]]:
+    import httpx
+
+    try:
+        headers = {"Authorization": f"Bearer {api_key or 'none'}"}
+        models: list[dict[str, Any]] = httpx.get(f"{url}/models", headers=headers, timeout=10.0).json()[
+            "data"
+        ]
+        if not models or not all("id" in model for model in models):
+            raise ValueError("the list is empty")
+        return models
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, IndexError, TypeError) as error:
+        raise ModelServerError(
+            f"the server at {url} does not list its models ({_first_line(str(error))})",
+            "Check --llm-url (it usually ends in /v1), or name the model with --llm-model",
+        ) from error
+
+
+async def _each_within(chunks: AsyncIterator[Any], seconds: float) -> AsyncGenerator[Any]:
+    """The chunks, each waited for at most ``seconds``: a hung server may still send keep-alive bytes, so the
+    HTTP client's own time limit does not notice it.
+
+    Raises:
+        TimeoutError: no chunk came in time.
+    """
+    while True:
+        try:
+            yield await asyncio.wait_for(anext(chunks), seconds)
+        except StopAsyncIteration:
+            return
 
 
 def _arguments(sampling: Sampling) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from langgraph.config import get_stream_writer
@@ -20,7 +20,7 @@ from agent.events import StepDone, StepStarted, Token
 from agent.llm import ChatModel, Message, Reply, Sampling
 from agent.prompts import load, render
 from agent.records import Action, Step, StepHit, Usage, Verdict
-from agent.reflection import Judgement, judgement_schema, read_judgements
+from agent.reflection import Judgement, judgement_schema, read_judgements, write_judgements
 from agent.state import AgentConfig, AgentState
 
 if TYPE_CHECKING:
@@ -28,13 +28,14 @@ if TYPE_CHECKING:
     from retriever.search import SearchResult
 
 Update = dict[str, Any]
+PARAGRAPH = "\n\n"
 
 
 class Searcher(Protocol):
     """What the agent needs of a retriever; ``retriever.Retriever`` is one."""
 
-    def search(self, query: str, k: int, *, mode: Any = None, kinds: tuple[str, ...] = ()) -> SearchResult:
-        """The ``k`` best passages of these kinds for ``query``."""
+    def search(self, query: str, k: int, *, mode: Any = None, without: tuple[str, ...] = ()) -> SearchResult:
+        """The ``k`` best passages for ``query`` that are of none of the kinds ``without``."""
 
     def get(self, ids: Sequence[str]) -> list[Passage]:
         """The passages with these ids, in this order."""
@@ -56,7 +57,7 @@ class _Clock:
     n: int
     parent: int | None
     started: float
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
 
     def step(self, action: Action, text: str, hits: tuple[StepHit, ...] = ()) -> Step:
         ms = (time.perf_counter() - self.started) * 1000
@@ -95,25 +96,39 @@ def _sampling(state: AgentState, tools: Tools, max_tokens: int, **more: Any) -> 
 
 
 async def think(state: AgentState, tools: Tools) -> Update:
-    """One step of thought. It is the answer when it holds a closed box or leaves nothing to go on with."""
-    clock = _begin(state, "think")
-    number = transcript.count(state["steps"], "think") + 1
-    messages = transcript.conversation(state, "solve", begin=f"Step {number}:")
-    sampling = _sampling(state, tools, tools.config.step_tokens, stop=("\nStep ", "\nRecall", "\n**Step"))
-    reply = await _ask(tools, clock, messages, sampling)
-    text = reply.text.strip()
+    """One step of thought: whole paragraphs, until there are enough words to think about.
+
+    It is the answer when it holds a closed box; it is empty when the model has nothing to add.
+    """
+    clock, config = _begin(state, "think"), tools.config
+    text = ""
+    while len(text) < config.step_chars and clock.usage.completion_tokens < config.step_tokens:
+        messages = transcript.conversation(state, config.history_chars, begin=text)
+        left = config.step_tokens - clock.usage.completion_tokens
+        reply = await _ask(tools, clock, messages, _sampling(state, tools, left, stop=(PARAGRAPH,)))
+        if not reply.text.strip():
+            break
+        text += reply.text + ("" if reply.finish == "length" else PARAGRAPH)
+        get_stream_writer()(Token(clock.n, PARAGRAPH))
+        if boxed(text) is not None:
+            break
     done = boxed(text) is not None
-    return _end(clock, clock.step("answer" if done else "think", text), done=done)
+    return _end(clock, clock.step("answer" if done else "think", text.strip()), done=done)
 
 
 async def finish(state: AgentState, tools: Tools) -> Update:
-    """The answer, asked for by opening its box: the steps are used up."""
-    clock = _begin(state, "answer")
-    opening = load("finish")
-    get_stream_writer()(Token(clock.n, opening))
-    messages = transcript.conversation(state, "solve", begin=opening)
-    reply = await _ask(tools, clock, messages, _sampling(state, tools, 64, stop=("\n",)))
-    return _end(clock, clock.step("answer", opening + reply.text), done=True)
+    """The rest of the solution without further pauses; a box is opened for the model if it forgot one."""
+    clock, config = _begin(state, "answer"), tools.config
+    messages = transcript.conversation(state, config.history_chars)
+    reply = await _ask(tools, clock, messages, _sampling(state, tools, config.answer_tokens))
+    text = reply.text.strip()
+    if boxed(text) is None and transcript.is_mathematical(state, text):
+        opening = (PARAGRAPH if text else "") + load("finish")
+        get_stream_writer()(Token(clock.n, opening))
+        messages = transcript.conversation(state, config.history_chars, begin=text + opening)
+        reply = await _ask(tools, clock, messages, _sampling(state, tools, 64, stop=("\n",)))
+        text += opening + reply.text
+    return _end(clock, clock.step("answer", text), done=True)
 
 
 async def answer(state: AgentState, tools: Tools) -> Update:
@@ -123,12 +138,12 @@ async def answer(state: AgentState, tools: Tools) -> Update:
     if state["steps"]:
         passages = await _found(state, tools)
         question = transcript.rag_question(state["problem"]["problem"], passages, tools.config.passage_chars)
-    messages = transcript.conversation({**state, "steps": []}, "cot", question=question)
+    messages = transcript.conversation({**state, "steps": []}, tools.config.history_chars, question=question)
     reply = await _ask(tools, clock, messages, _sampling(state, tools, tools.config.answer_tokens))
     return _end(clock, clock.step("answer", reply.text.strip()), done=True)
 
 
-async def ask_question(state: AgentState, tools: Tools) -> Update:
+async def ask_question(state: AgentState, tools: Tools) -> Update:  # noqa: ARG001
     """The query of ``rag``: the question itself."""
     clock = _begin(state, "query")
     return _end(clock, clock.step("query", state["problem"]["problem"]))
@@ -137,7 +152,7 @@ async def ask_question(state: AgentState, tools: Tools) -> Update:
 async def query(state: AgentState, tools: Tools) -> Update:
     """Decide whether a theorem would help; write the query for it, or nothing."""
     clock = _begin(state, "query")
-    messages = [*transcript.conversation(state, "solve"), ("user", load("query"))]
+    messages = [*transcript.conversation(state, tools.config.history_chars), ("user", load("query"))]
     reply = await _ask(tools, clock, messages, _sampling(state, tools, 72, stop=("\n",)))
     text = reply.text.strip()
     wanted = "" if text.strip("\"'. ").upper().startswith("NONE") else text
@@ -145,35 +160,34 @@ async def query(state: AgentState, tools: Tools) -> Update:
 
 
 async def retrieve(state: AgentState, tools: Tools) -> Update:
-    """The passages for the last query that no earlier query has brought."""
-    clock = _begin(state, "retrieve")
+    """The passages for the last query. A query whose best passage was there before brings nothing new."""
+    clock, config = _begin(state, "retrieve"), tools.config
     seen = {hit["id"] for step in state["steps"] for hit in step["hits"]}
-    config, asked = tools.config, state["steps"][-1]["text"]
-    assert tools.retriever is not None, "build_graph refuses retrieving strategies without a retriever"  # noqa: S101
     result = await asyncio.to_thread(
-        tools.retriever.search, asked, config.hits + len(seen), mode=config.retriever, kinds=config.kinds
+        _searcher(tools).search,
+        state["steps"][-1]["text"],
+        config.hits,
+        mode=config.retriever,
+        without=config.without,
     )
-    fresh = [hit for hit in result.hits if hit.passage.id not in seen][: config.hits]
+    again = bool(result.hits) and result.hits[0].passage.id in seen
+    fresh = [] if again else [hit for hit in result.hits if hit.passage.id not in seen]
     hits = tuple(
         StepHit(id=hit.passage.id, title=hit.passage.title, score=hit.score, parts=hit.parts) for hit in fresh
     )
-    step = clock.step("retrieve", f"{len(hits)} passages", hits)
-    return _end(clock, step, passages=[hit.passage for hit in fresh])
+    text = "found before" if again else f"{len(hits)} passages"
+    return _end(clock, clock.step("retrieve", text, hits), passages=[hit.passage for hit in fresh])
 
 
 async def reflect(state: AgentState, tools: Tools) -> Update:
     """Judge each passage just retrieved: relevant or not, and why (METHOD, self-reflection)."""
     clock = _begin(state, "reflect")
     found, passages = state["steps"][-1]["hits"], await _found(state, tools)
-    ask = render("reflect", passages=transcript.quote(passages, tools.config.passage_chars))
-    messages = [*transcript.conversation(state, "solve"), ("user", ask)]
-    schema = judgement_schema(len(passages))
-    sampling = _sampling(state, tools, 48 * len(passages) + 32, schema=schema)
+    messages = _shown(state, tools, passages)
+    sampling = _sampling(state, tools, 48 * len(passages) + 32, schema=judgement_schema(len(passages)))
     reply = await _ask(tools, clock, messages, sampling, shown=False)
     judged = read_judgements(reply.text, len(passages))
-    hits = tuple(
-        _judged(StepHit.model_validate(hit), one) for hit, one in zip(found, judged, strict=True)
-    )
+    hits = tuple(_judged(StepHit.model_validate(hit), one) for hit, one in zip(found, judged, strict=True))
     kept = sum(hit.verdict == "relevant" for hit in hits)
     return _end(clock, clock.step("reflect", f"{kept} of {len(hits)} relevant", hits), passages=passages)
 
@@ -181,20 +195,32 @@ async def reflect(state: AgentState, tools: Tools) -> Update:
 async def summarise(state: AgentState, tools: Tools) -> Update:
     """Restate the best relevant passage in the problem's own words (METHOD, self-summarisation)."""
     clock = _begin(state, "summarise")
-    relevant = [hit for hit in state["steps"][-1]["hits"] if hit["verdict"] == "relevant"][:1]
-    passages = [passage for passage in await _found(state, tools) if passage.id == relevant[0]["id"]]
-    ask = render("summarise", passages=transcript.quote(passages, tools.config.passage_chars))
-    messages = [*transcript.conversation(state, "solve"), ("user", ask)]
-    reply = await _ask(tools, clock, messages, _sampling(state, tools, 96, stop=("\n\n",)))
-    text = " ".join(reply.text.split())
-    hits = tuple(StepHit.model_validate(hit) for hit in relevant)
-    return _end(clock, clock.step("summarise", text, hits), passages=passages)
+    hits = [StepHit.model_validate(hit) for hit in state["steps"][-1]["hits"]]
+    best = next(hit for hit in hits if hit.verdict == "relevant")
+    passages = await _found(state, tools)
+    # The entries were just read for reflection: asking in the same place spares reading them again.
+    verdicts = write_judgements(hits)
+    ask = render("summarise", number=str(hits.index(best) + 1), title=best.title)
+    messages = [*_shown(state, tools, passages), ("assistant", verdicts), ("user", ask)]
+    reply = await _ask(tools, clock, messages, _sampling(state, tools, 96, stop=(PARAGRAPH,)))
+    step = clock.step("summarise", " ".join(reply.text.split()), (best,))
+    return _end(clock, step, passages=[passage for passage in passages if passage.id == best.id])
+
+
+def _shown(state: AgentState, tools: Tools, passages: list[Passage]) -> list[Message]:
+    """The solution so far, and the passages with the request to judge them."""
+    ask = render("reflect", passages=transcript.quote(passages, tools.config.passage_chars))
+    return [*transcript.conversation(state, tools.config.history_chars), ("user", ask)]
+
+
+def _searcher(tools: Tools) -> Searcher:
+    assert tools.retriever is not None, "build_graph refuses to retrieve without a retriever"  # noqa: S101
+    return tools.retriever
 
 
 async def _found(state: AgentState, tools: Tools) -> list[Passage]:
     """The full passages of the last step's hits: the state keeps only their ids."""
-    assert tools.retriever is not None  # noqa: S101
-    return await asyncio.to_thread(tools.retriever.get, [hit["id"] for hit in state["steps"][-1]["hits"]])
+    return await asyncio.to_thread(_searcher(tools).get, [hit["id"] for hit in state["steps"][-1]["hits"]])
 
 
 def _judged(hit: StepHit, judgement: Judgement) -> StepHit:

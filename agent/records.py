@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import json
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -113,6 +114,14 @@ class Trajectory(Record):
     created: str
     feedback: dict[str, str] | None = None
 
+    def to_record(self) -> dict[str, Any]:
+        """The trajectory as DESIGN's object; optional keys that say nothing are left out."""
+        record = self.model_dump(mode="json", by_alias=True)
+        for step in record["steps"]:
+            if step["action"] not in ("retrieve", "reflect", "summarise"):
+                del step["hits"]
+        return {key: value for key, value in record.items() if key != "feedback" or value}
+
     def to_json(self) -> str:
-        """The trajectory as one line of JSON, without absent optional keys."""
-        return self.model_dump_json(by_alias=True, exclude_defaults=False)
+        """The trajectory as one line of JSON."""
+        return json.dumps(self.to_record(), ensure_ascii=False)

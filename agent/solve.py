@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import unicodedata
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from agent.answers import boxed, grade
-from agent.events import Event, Finished, StepDone
+from agent.checkpoints import open_checkpoints
+from agent.events import Event, Finished, StepDone, StepStarted, Token
 from agent.llm import ChatModel
 from agent.log import TrajectoryLog
 from agent.nodes import Searcher
@@ -52,7 +55,7 @@ class Solver:
         retriever: None is enough for ``cot``.
         config: Depth, hits, limits.
         log: Where trajectories go; None keeps none.
-        checkpointer: Where states go, so that a killed run can go on.
+        checkpoints: SQLite file for the states of unfinished runs, so that a killed run can go on.
         retriever_fingerprint, index_fingerprint: What ``retriever`` searches with and in.
     """
 
@@ -60,62 +63,63 @@ class Solver:
     retriever: Searcher | None
     config: AgentConfig
     log: TrajectoryLog | None = None
-    checkpointer: BaseCheckpointSaver[Any] | None = None
+    checkpoints: Path | None = None
     retriever_fingerprint: str = ""
     index_fingerprint: str = ""
 
     async def solve(
         self, problem: Problem, strategy: Strategy = "steps", *, seed: int = 0, run_id: str = ""
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event]:
         """Events of one run, ``Finished`` last; a run whose ``run_id`` was cut off goes on from there.
 
         Stopping the iteration (``aclose``, cancellation) stops the model; what was done is logged as
         ``stopped``. An error of the model's server ends the run as ``failed``, its steps kept.
         """
-        from agent.graph import build_graph
-
         run = _Run(run_id or uuid.uuid4().hex, problem, strategy, seed, time.perf_counter())
-        graph = build_graph(
-            strategy, self.llm, self.retriever, config=self.config, checkpointer=self.checkpointer
-        )
         try:
-            settings: Any = {"configurable": {"thread_id": run.id}, "recursion_limit": 1000}
-            start = await self._resumed(graph, settings, run)
-            events = graph.astream(start, settings, stream_mode=["custom", "updates"])
-            async with aclosing(events) as stream:  # type: ignore[type-var]
-                async for mode, event in stream:
-                    if mode == "custom":
-                        run.note(event)
-                        yield event
-                    else:
-                        run.count(event)
+            async with (
+                open_checkpoints(self.checkpoints) as saver,
+                aclosing(self._events(run, saver)) as events,
+            ):
+                async for event in events:
+                    yield event
         except RaderError as error:
             run.outcome, run.error = "failed", str(error)
         except BaseException:
             run.outcome = "stopped"
-            await self._close(run)
+            await asyncio.shield(self._close(run))
             raise
         yield Finished(await self._close(run))
 
-    async def _resumed(self, graph: Any, settings: Any, run: _Run) -> AgentState | None:
-        """The state to start from: None goes on from the last checkpoint."""
-        if self.checkpointer is not None:
-            kept = (await graph.aget_state(settings)).values
-            if kept:
-                run.steps = [Step.model_validate(step) for step in kept["steps"]]
-                run.usage = sum((Usage.model_validate(usage) for usage in kept["usage"]), Usage())
-                return None
-        return AgentState(problem=run.problem.model_dump(), steps=[], usage=[], seed=run.seed, done=False)
+    async def _events(self, run: _Run, saver: BaseCheckpointSaver[Any] | None) -> AsyncGenerator[Event]:
+        from agent.graph import build_graph
+
+        graph = build_graph(run.strategy, self.llm, self.retriever, config=self.config, checkpointer=saver)
+        settings: Any = {"configurable": {"thread_id": run.id}, "recursion_limit": 1000}
+        kept = (await graph.aget_state(settings)).values if saver else None
+        if kept:
+            run.resume(kept)
+        events: Any = graph.astream(
+            None if kept else run.start(), settings, stream_mode=["custom", "updates"]
+        )
+        async with aclosing(events) as stream:
+            async for mode, event in stream:
+                if mode == "custom":
+                    run.note(event)
+                    yield event
+                else:
+                    run.count(event)
+        if saver:
+            await saver.adelete_thread(run.id)
 
     async def _close(self, run: _Run) -> Trajectory:
-        import asyncio
-
-        trajectory = await asyncio.to_thread(run.trajectory, self._fingerprints())
+        trajectory = await asyncio.to_thread(run.trajectory, self.fingerprints())
         if self.log is not None:
             await asyncio.to_thread(self.log.append, trajectory)
         return trajectory
 
-    def _fingerprints(self) -> Fingerprints:
+    def fingerprints(self) -> Fingerprints:
+        """What this solver's trajectories are made with."""
         return Fingerprints(
             llm=self.llm.fingerprint,
             retriever=self.retriever_fingerprint,
@@ -140,9 +144,26 @@ class _Run:
     def __post_init__(self) -> None:
         self.steps: list[Step] = []
         self.usage = Usage()
+        self._open: StepStarted | None = None
+        self._text = ""
+
+    def start(self) -> AgentState:
+        """The state in which a run begins."""
+        return AgentState(problem=self.problem.model_dump(), steps=[], usage=[], seed=self.seed, done=False)
+
+    def resume(self, kept: dict[str, Any]) -> None:
+        """Take over the steps of a run that was cut off; the graph itself goes on from its checkpoint."""
+        self.steps = [Step.model_validate(step) for step in kept["steps"]]
+        self.usage = sum((Usage.model_validate(usage) for usage in kept["usage"]), Usage())
 
     def note(self, event: Event) -> None:
-        if isinstance(event, StepDone):
+        """Keep what an event brings, the text of the unfinished step too."""
+        if isinstance(event, StepStarted):
+            self._open, self._text = event, ""
+        elif isinstance(event, Token):
+            self._text += event.text
+        elif isinstance(event, StepDone):
+            self._open = None
             self.steps.append(event.step)
 
     def count(self, update: dict[str, Any]) -> None:
@@ -151,9 +172,13 @@ class _Run:
 
     def trajectory(self, fingerprints: Fingerprints) -> Trajectory:
         """What is kept of the run, graded where a gold answer is known."""
+        if self._open is not None and self._text.strip():
+            n, action = self._open.n, self._open.action
+            self.steps.append(Step(n=n, action=action, text=self._text.strip(), parent=n - 1 or None))
         last = self.steps[-1] if self.steps else None
         answer = boxed(last.text) if last is not None and last.action == "answer" else None
         verdict = grade(answer, self.problem.answer) if self.outcome == "finished" else None
+        reward: Literal[0, 1] | None = None if verdict is None else (1 if verdict == "correct" else 0)
         seconds = round(time.perf_counter() - self.started, 3)
         return Trajectory(
             id=self.id,
@@ -164,7 +189,7 @@ class _Run:
             steps=tuple(self.steps),
             answer=answer,
             grade=verdict,
-            reward=None if verdict is None else int(verdict == "correct"),  # type: ignore[arg-type]
+            reward=reward,
             outcome=self.outcome,
             error=self.error,
             fingerprints=fingerprints,
@@ -172,5 +197,3 @@ class _Run:
             usage=self.usage.model_copy(update={"seconds": seconds}),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-
-

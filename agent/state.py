@@ -21,16 +21,14 @@ class AgentConfig(BaseModel):
     hits: int = Field(default=3, ge=1, le=20, description="passages retrieved for a query")
     max_retrievals: int = Field(default=2, ge=0, le=16, description="most queries in one solution")
     step_tokens: int = Field(default=320, ge=16, le=8192, description="most tokens in one thought")
+    step_chars: int = Field(default=160, ge=1, le=8000, description="characters that make a thought")
     answer_tokens: int = Field(default=1024, ge=16, le=16384, description="most tokens in one answer")
     temperature: float = Field(default=0.0, ge=0.0, le=2.0, description="0 is greedy")
     top_p: float = Field(default=0.95, gt=0.0, le=1.0)
     retriever: RetrieverName = "hybrid"
-    kinds: tuple[str, ...] = Field(
-        default=("theorem", "definition", "formula", "method"),
-        description="kinds of passages the agent asks for; empty for all",
-    )
+    without: tuple[str, ...] = Field(default=("code",), description="kinds of passages not to ask for")
     passage_chars: int = Field(
-        default=700, ge=100, le=20000, description="characters of a passage shown to the model"
+        default=450, ge=100, le=20000, description="characters of a passage shown to the model"
     )
     problem_chars: int = Field(default=8000, ge=100, le=100000, description="longest problem accepted")
     history_chars: int = Field(default=3000, ge=0, le=100000, description="earlier conversation kept")

@@ -5,6 +5,7 @@ Nothing before the newest step ever changes, so a server with a prefix cache rea
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,44 +14,46 @@ from agent.prompts import load, render
 from agent.state import AgentState
 from retriever.passage import Passage
 
+_MATHEMATICAL = re.compile(r"[\d=+^\\$√∑∫]")
+
 
 def conversation(
-    state: AgentState,
-    system: str,
-    *,
-    begin: str = "",
-    question: str | None = None,
-    history_chars: int = 3000,
+    state: AgentState, history_chars: int, *, begin: str = "", question: str | None = None
 ) -> list[Message]:
     """System prompt, earlier turns, the problem, and the solution so far.
 
     Args:
         state: The run.
-        system: Name of the system prompt.
+        history_chars: Characters of earlier conversation to keep, the newest turns first.
         begin: First words of what the assistant shall write next.
         question: What to ask in place of the bare problem.
-        history_chars: Characters of earlier conversation to keep, the newest first.
 
     Returns:
         Messages; the last is the assistant's where there is a solution so far or ``begin``.
     """
-    messages: list[Message] = [("system", load(system))]
+    messages: list[Message] = [("system", load("solve"))]
     messages += _recent(state["problem"]["history"], history_chars)
     messages.append(("user", question or state["problem"]["problem"]))
-    written = "\n".join(part for part in (solution(state["steps"]), begin) if part)
+    written = solution(state["steps"]) + begin
     return [*messages, ("assistant", written)] if written else messages
 
 
 def solution(steps: Sequence[dict[str, Any]]) -> str:
-    """The solution so far: numbered thoughts, and the facts recalled between them."""
-    lines, number = [], 0
-    for step in steps:
-        if step["action"] in ("think", "answer"):
-            number += 1
-            lines.append(f"Step {number}: {step['text']}")
-        elif step["action"] == "summarise":
-            lines.append(f"Recall ({step['hits'][0]['title']}): {step['text']}")
-    return "\n".join(lines)
+    """The solution so far: thoughts, and the facts recalled between them, each followed by an empty line."""
+    paragraphs = [
+        render("recall", title=step["hits"][0]["title"], fact=step["text"])
+        if step["action"] == "summarise"
+        else step["text"]
+        for step in steps
+        if step["action"] in ("think", "summarise", "answer") and step["text"]
+    ]
+    return "".join(f"{paragraph}\n\n" for paragraph in paragraphs)
+
+
+def is_mathematical(state: AgentState, text: str = "") -> bool:
+    """Whether anything in the problem, the solution so far or ``text`` looks like mathematics."""
+    whole = state["problem"]["problem"] + solution(state["steps"]) + text
+    return _MATHEMATICAL.search(whole) is not None
 
 
 def count(steps: Sequence[dict[str, Any]], action: str) -> int:
@@ -61,7 +64,8 @@ def count(steps: Sequence[dict[str, Any]], action: str) -> int:
 def quote(passages: Sequence[Passage], chars: int) -> str:
     """Passages numbered from 1, each cut to ``chars`` characters, for a prompt."""
     return "\n\n".join(
-        f"[{number}] {passage.title}: {cut(passage.text, chars)}" for number, passage in enumerate(passages, 1)
+        f"[{number}] {passage.title}: {cut(passage.text, chars)}"
+        for number, passage in enumerate(passages, 1)
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -32,6 +33,11 @@ class Passage(BaseModel):
         """What encoders and BM25 read: title, other names, statement and when to use it, a line each."""
         names = " / ".join(name for name in (self.title, *self.aliases) if name)
         return "\n".join(part for part in (names, self.text, self.use_when) if part)
+
+    @property
+    def content_sha256(self) -> str:
+        """Hash of ``content``: passages that share it have the same vector under the same encoder."""
+        return hashlib.sha256(self.content.encode()).hexdigest()
 
 
 class Hit(BaseModel):

@@ -1,0 +1,45 @@
+# make setup   the environment, .venv
+# make chat    everything from nothing to the chat on http://127.0.0.1:7860
+# make test    lint, types and all tests; `make test-fast` leaves out the slow ones
+#
+# On a machine without a GPU, CPU builds of torch are much smaller:
+#   make chat TORCH_INDEX=https://download.pytorch.org/whl/cpu
+PYTHON ?= python3
+TORCH_INDEX ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_FLAGS := --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+
+.DELETE_ON_ERROR:
+.PHONY: setup chat test test-fast lint check-browser wheel clean
+
+# A stamp is written last, so that an installation that was cut off is taken up again.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+	  || { echo "RaDeR Studio is tested with Python 3.11; run: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install $(PIP_FLAGS) --quiet --progress-bar on -c constraints.txt -e '.[dev]'
+	@touch $@
+
+setup: $(VENV)/.installed
+
+chat: setup
+	$(BIN)/rader chat
+
+test: lint
+	$(BIN)/rader models pull
+	$(BIN)/python -m pytest
+
+test-fast: lint
+	$(BIN)/python -m pytest -m 'not slow and not browser'
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+wheel: setup
+	$(BIN)/python -m pip wheel $(PIP_FLAGS) --no-deps --wheel-dir dist .
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,40 @@
+"""Where the states of unfinished runs are kept: one SQLite file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from retriever.errors import StorageError
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+
+
+@asynccontextmanager
+async def open_checkpoints(path: Path | None) -> AsyncIterator[BaseCheckpointSaver[Any] | None]:
+    """LangGraph's SQLite saver on ``path``; None where no path is given.
+
+    Opened for each run, since the connection belongs to one event loop.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
+    if path is None:
+        yield None
+        return
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        async with AsyncSqliteSaver.from_conn_string(str(path)) as saver:
+            await saver.conn.execute("PRAGMA busy_timeout = 20000")
+            yield saver
+    except (sqlite3.Error, OSError) as error:
+        raise StorageError(
+            f"the checkpoints {path} cannot be written ({error})",
+            "Free some space or set RADER_HOME to a folder you may write to",
+        ) from error

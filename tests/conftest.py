@@ -1,0 +1,63 @@
+"""Fixtures for every test: no network but loopback, a home folder, a tiny seeded encoder made on the spot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pytest_socket import socket_allow_hosts
+
+TINY_WORDS = """
+the a of and is for in to if then theorem lemma formula sum product prime number integer triangle circle angle
+side area graph path vertex edge function limit integral derivative matrix group probability sequence series
+polynomial root equation inequality set permutation combination square cube
+"""
+
+
+def pytest_runtest_setup() -> None:
+    """Only loopback and unix sockets: a test that reaches for the network fails."""
+    socket_allow_hosts(["127.0.0.1", "localhost", "::1"], allow_unix_socket=True)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """An empty RADER_HOME."""
+    return tmp_path / "home"
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sentence-transformers folder: a seeded two-layer BERT, 32 dimensions, 64 tokens, mean pooling.
+
+    It knows no meaning; texts that share words are near each other because their embeddings share terms.
+    """
+    return make_tiny_encoder(tmp_path_factory.mktemp("encoder") / "tiny", seed=0)
+
+
+def make_tiny_encoder(folder: Path, seed: int) -> Path:
+    """Write a tiny encoder with its own vocabulary; another seed gives other weights."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
+    from transformers import BertConfig, BertModel, BertTokenizer
+
+    bert = folder.parent / f"{folder.name}-bert"
+    bert.mkdir(parents=True)
+    letters = [chr(code) for code in range(33, 127) if not chr(code).isupper()]
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{x}" for x in letters)]
+    words += [word for word in TINY_WORDS.split() if word not in words]
+    (bert / "vocab.txt").write_text("\n".join(words), encoding="utf-8")
+    torch.manual_seed(seed)
+    shape = BertConfig(
+        vocab_size=len(words),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+    )
+    BertModel(shape).save_pretrained(bert, safe_serialization=True)
+    BertTokenizer(str(bert / "vocab.txt")).save_pretrained(bert)
+    transformer = Transformer(str(bert), max_seq_length=64)
+    modules = [transformer, Pooling(32, pooling_mode="mean"), Normalize()]
+    SentenceTransformer(modules=modules, device="cpu").save(str(folder))
+    return folder

@@ -1,0 +1,49 @@
+"""Fixtures of the chat's tests: a real index and retriever of a few passages, and solvers around a server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agent.llm import ChatModel
+from agent.log import TrajectoryLog
+from agent.solve import Solver
+from agent.state import AgentConfig
+from retriever.corpus import Corpus
+from retriever.encoder import Encoder
+from retriever.index import build_index, open_index
+from retriever.passage import Passage
+from retriever.search import Retriever
+from tests.scripted import ScriptedServer
+
+HOSTILE = "<script>alert(1)</script> [link](javascript:alert(2)) theorem"
+PASSAGES = (
+    Passage(id="am-gm", title="AM-GM inequality", text=r"For $a,b>0$: \(\sqrt{ab}\le\frac{a+b}2\)."),
+    Passage(id="hostile", title=HOSTILE, text=f"<img src=x onerror=alert(3)> {HOSTILE} https://example.com"),
+    Passage(id="vieta", title="Vieta", text="The product of the roots of a polynomial.", kind="formula"),
+    Passage(id="pigeonhole", title="Pigeonhole", text="A function from a set to a smaller one repeats."),
+)
+
+SolverFor = Callable[[ScriptedServer], Callable[[AgentConfig], Solver]]
+
+
+@pytest.fixture(scope="session")
+def retriever(tiny_encoder_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Retriever:
+    """A real retriever over ``PASSAGES``."""
+    home, encoder = tmp_path_factory.mktemp("ui-home"), Encoder(tiny_encoder_path)
+    build_index(home, Corpus(PASSAGES), encoder)
+    return Retriever(open_index(home, encoder), encoder)
+
+
+@pytest.fixture(scope="session")
+def solver_for(retriever: Retriever, tmp_path_factory: pytest.TempPathFactory) -> SolverFor:
+    """From a scripted server to what `ui.app.build_app` wants."""
+    log = TrajectoryLog(tmp_path_factory.mktemp("ui-log") / "trajectories.jsonl")
+
+    def around(server: ScriptedServer) -> Callable[[AgentConfig], Solver]:
+        model = ChatModel(server.url, "scripted")
+        return lambda config: Solver(model, retriever, config, log)
+
+    return around

@@ -1,0 +1,1 @@
+"""Evaluation of what the agent does. Training joins it with the issues that follow (see CHANGELOG)."""

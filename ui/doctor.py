@@ -1,0 +1,102 @@
+"""``rader doctor``: what is installed, pulled, indexed and reachable, and what to run for what is not."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from retriever.errors import RaderError
+from ui.assemble import Studio, writable
+from ui.output import Reporter
+from ui.settings import Settings, load_settings
+
+PACKAGES = ("torch", "sentence-transformers", "chromadb", "bm25s", "langgraph", "gradio", "xllamacpp")
+
+
+class Finding(BaseModel):
+    """One thing that was looked at; ``remedy`` is what to run where it is not well."""
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+
+
+def run_doctor(reporter: Reporter, config: Path | None, **flags: Any) -> None:
+    """Report every finding; nothing is downloaded, built or changed.
+
+    Raises:
+        RaderError: something is not well, so that scripts can tell by the exit code.
+    """
+    settings = load_settings(config, **flags)
+    findings = examine(settings)
+    well = all(finding.ok for finding in findings)
+    record = {"ok": well, "home": str(settings.home), "findings": [one.model_dump() for one in findings]}
+    reporter.result(record, "\n".join(_line(finding) for finding in findings))
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Everything that solving needs, in the order in which it is needed."""
+    studio = Studio(settings)
+    packages = [_package(name) for name in PACKAGES]
+    return [*packages, _home(settings), *_weights(studio), _index(studio), _model(studio)]
+
+
+def _line(finding: Finding) -> str:
+    line = f"{'ok' if finding.ok else 'NOT OK':<7}{finding.name}: {finding.detail}"
+    return f"{line}\n       → {finding.remedy}" if finding.remedy else line
+
+
+def _package(name: str) -> Finding:
+    try:
+        return Finding(name=name, ok=True, detail=version(name))
+    except PackageNotFoundError:
+        return Finding(name=name, ok=False, detail="not installed", remedy=f"pip install {name}")
+
+
+def _home(settings: Settings) -> Finding:
+    try:
+        writable(settings.home)
+        return Finding(name="home", ok=True, detail=str(settings.home))
+    except RaderError as error:
+        return Finding(name="home", ok=False, detail=error.message, remedy=error.remedy)
+
+
+def _weights(studio: Studio) -> list[Finding]:
+    settings = studio.settings
+    wanted = [settings.encoder] if settings.llm_url else [settings.model, settings.encoder]
+    return [_pulled(studio, name) for name in wanted]
+
+
+def _pulled(studio: Studio, name: str) -> Finding:
+    try:
+        state = studio.store.status(name).state
+    except RaderError as error:
+        return Finding(name=name, ok=False, detail=error.message, remedy=error.remedy)
+    remedy = "" if state == "pulled" else f"rader models pull {name}"
+    return Finding(name=name, ok=state == "pulled", detail=state, remedy=remedy)
+
+
+def _index(studio: Studio) -> Finding:
+    from retriever.versions import Versions
+
+    info = Versions(studio.settings.home).current()
+    if info is None:
+        return Finding(name="index", ok=False, detail="there is none", remedy="rader index")
+    return Finding(name="index", ok=True, detail=f"{info.count:,} passages, {info.fingerprint[:12]}")
+
+
+def _model(studio: Studio) -> Finding:
+    url = studio.settings.llm_url
+    if not url:
+        return Finding(name="language model", ok=True, detail=f"embedded, {studio.settings.model}")
+    from agent.llm import first_model
+
+    try:
+        detail = f"{first_model(url, studio.llm_key)} at {url}"
+        return Finding(name="language model", ok=True, detail=detail)
+    except RaderError as error:
+        return Finding(name="language model", ok=False, detail=error.message, remedy=error.remedy)

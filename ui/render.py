@@ -1,0 +1,210 @@
+"""From what an agent did to what a page shows, pure: display data, and that data as inert HTML.
+
+A conversation is shown as blocks: a question, thoughts, look-ups with theorem cards, a result, a closing
+line. A block is one line of HTML without blank lines, so that blocks can be joined by blank lines into one
+Markdown value of which only changed blocks are drawn again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agent.records import StepHit, Trajectory, Verdict
+from retriever.passage import Passage, ScorePart
+from ui import markup
+from ui.latex import renderable
+
+PASSAGE_CHARS = 6000
+QUERY_CHARS = 400
+
+_PARTS: dict[ScorePart, str] = {"dense": "dense", "bm25": "BM25", "rerank": "rerank"}
+_VERDICTS: dict[Verdict | None, tuple[str, str]] = {
+    "relevant": ("relevant", "Relevant"),
+    "irrelevant": ("irrelevant", "Not relevant"),
+    None: ("unjudged", ""),
+}
+
+
+@dataclass(frozen=True)
+class Card:
+    """One passage found: ``open`` says whether its statement is unfolded."""
+
+    id: str
+    title: str
+    statement: str
+    kind: str
+    use_when: str
+    scores: tuple[tuple[str, str], ...]
+    verdict: Verdict | None
+    reason: str
+
+    @property
+    def open(self) -> bool:
+        """Relevant theorems show their statement at once."""
+        return self.verdict == "relevant"
+
+
+@dataclass
+class Thought:
+    """A thought or an answer being written; ``seconds`` and ``tokens`` are known once it is ``done``."""
+
+    title: str
+    text: str = ""
+    done: bool = False
+    seconds: float = 0.0
+    tokens: int = 0
+
+
+@dataclass
+class Lookup:
+    """A query and what came of it."""
+
+    query: str = ""
+    cards: tuple[Card, ...] | None = None
+    recall: str = ""
+    recalled: str = ""
+    done: bool = False
+
+
+def cards(hits: Sequence[StepHit], passages: dict[str, Passage]) -> tuple[Card, ...]:
+    """Cards for hits, in their order; a passage that is missing leaves its title and scores."""
+    return tuple(_card(hit, passages.get(hit.id)) for hit in hits)
+
+
+def _card(hit: StepHit, passage: Passage | None) -> Card:
+    parts = tuple((_PARTS[part], number(value)) for part, value in hit.parts.items())
+    return Card(
+        id=hit.id,
+        title=hit.title or (passage.title if passage else "") or hit.id,
+        statement=_cut(passage.text, PASSAGE_CHARS) if passage else "",
+        kind=passage.kind if passage else "",
+        use_when=_cut(passage.use_when, PASSAGE_CHARS) if passage else "",
+        scores=(("score", number(hit.score)), *parts),
+        verdict=hit.verdict,
+        reason=hit.reason,
+    )
+
+
+def number(value: float) -> str:
+    """A score with three significant places at most: ``0.83``, ``12.4``, ``-1.05``."""
+    return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def duration(seconds: float) -> str:
+    """``0.4 s``, ``12 s``, ``3 min 05 s``."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60:02d} s"
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 step``, ``2 steps``, ``1,200 tokens``."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def question(text: str) -> str:
+    """What the user asked."""
+    return _block("question", "You asked", f'<div class="rd-text">{markup.plain(text)}</div>')
+
+
+def thought(shown: Thought) -> str:
+    """A thought with its title, and with its cost once complete; a formula shows once it is closed."""
+    meta = f"{duration(shown.seconds)} · {counted(shown.tokens, 'token')}" if shown.seconds else ""
+    body = markup.blocks(shown.text, final=shown.done)
+    return _block("thought", shown.title, _text(body) if body else _waiting(), meta=meta)
+
+
+def lookup(shown: Lookup) -> str:
+    """A look-up: query, theorem cards, and the fact recalled from them."""
+    query = markup.inline(_cut(shown.query, QUERY_CHARS))
+    parts = [f'<p class="rd-query">{query}</p>' if query else _waiting()]
+    if shown.cards is not None:
+        parts += [card(one) for one in shown.cards] or ['<p class="rd-note">Nothing new was found.</p>']
+    if shown.recall:
+        source = f" ({markup.inline(shown.recalled)})" if shown.recalled else ""
+        recall = markup.inline(shown.recall, final=shown.done)
+        parts.append(f'<p class="rd-text rd-recall"><strong>Recall{source}:</strong> {recall}</p>')
+    return _block("lookup", "Looking for:", "".join(parts))
+
+
+def card(shown: Card) -> str:
+    """A theorem card: title and verdict always in sight, statement and score split unfolded on demand."""
+    style, verdict = _VERDICTS[shown.verdict]
+    badge = f'<span class="rd-badge">{verdict}</span>' if verdict else ""
+    reason = f'<p class="rd-reason">{markup.inline(shown.reason)}</p>' if shown.reason else ""
+    scores = "".join(f"<span><b>{name}</b> {value}</span>" for name, value in shown.scores)
+    use = f'<p class="rd-use">{markup.inline(shown.use_when)}</p>' if shown.use_when else ""
+    return (
+        f'<details class="rd-card rd-{style}"{" open" if shown.open else ""}>'
+        f'<summary><span class="rd-title">{markup.inline(shown.title)}</span>{badge}{reason}</summary>'
+        f'{_text(_statement(shown))}{use}<p class="rd-scores">{scores}</p></details>'
+    )
+
+
+def _statement(shown: Card) -> str:
+    if shown.kind == "code":
+        return f"<pre><code>{markup.escape(markup.clean(shown.statement))}</code></pre>"
+    return markup.blocks(shown.statement)
+
+
+def result(answer: str) -> str:
+    r"""The answer, boxed: typeset where it can be, as text where not."""
+    boxed = f"\\boxed{{{answer}}}"
+    shown = markup.typeset(boxed, display=True) if renderable(boxed) else markup.plain(answer)
+    return _block("result", "Answer", _text(shown))
+
+
+def error(message: str) -> str:
+    """One line about what went wrong."""
+    return _block("error", "Stopped by an error", f'<p class="rd-text">{markup.inline(message)}</p>')
+
+
+def closing(trajectory: Trajectory) -> str:
+    """What the run came to: its time, tokens, steps and look-ups."""
+    usage, steps = trajectory.usage, trajectory.steps
+    looked = sum(step.action == "retrieve" for step in steps)
+    thoughts = sum(step.action in ("think", "answer") for step in steps)
+    counts = {"token": usage.completion_tokens, "step": thoughts, "look-up": looked}
+    parts = [counted(count, noun) for noun, count in counts.items() if count]
+    return footer(" · ".join([duration(usage.seconds), *parts]))
+
+
+def footer(text: str) -> str:
+    """A quiet line that ends a run."""
+    return f'<p class="rd-footer">{markup.inline(text)}</p>'
+
+
+def status(phase: str, seconds: float, tokens: int) -> str:
+    """The live line of a run. Only the phase is read out; the seconds change too often for that."""
+    count = f" · {counted(tokens, 'token')}" if tokens else ""
+    return (
+        f'<p class="rd-status rd-running"><span role="status">{markup.escape(phase)}</span>'
+        f'<span aria-hidden="true">{int(seconds)} s{count}</span></p>'
+    )
+
+
+def notice(message: str) -> str:
+    """One line beside the question box: why it was not sent."""
+    if not message:
+        return ""
+    return f'<p class="rd-status rd-notice" role="alert">{markup.escape(markup.clean(message))}</p>'
+
+
+def _block(style: str, heading: str, body: str, *, meta: str = "") -> str:
+    aside = f'<span class="rd-meta">{meta}</span>' if meta else ""
+    title = f'<h3 class="rd-head"><span>{markup.inline(heading)}</span>{aside}</h3>'
+    return f'<article class="rd-block rd-{style}">{title}{body}</article>'
+
+
+def _text(markup_: str) -> str:
+    return f'<div class="rd-text">{markup_}</div>'
+
+
+def _waiting() -> str:
+    return '<p class="rd-waiting">…</p>'
+
+
+def _cut(text: str, chars: int) -> str:
+    return text if len(text) <= chars else text[: chars - 1].rstrip() + "…"

@@ -1,0 +1,64 @@
+"""Runs, hits and models as text for a terminal. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from agent.events import Event, StepDone, StepStarted, Token
+
+if TYPE_CHECKING:
+    from agent.records import Step, StepHit
+    from retriever.search import SearchResult
+    from retriever.weights import ModelStatus
+
+_HEADINGS = {"think": "thought", "query": "looking for", "summarise": "recall", "answer": "answer"}
+
+
+def describe(event: Event) -> str:
+    """What the terminal shows of an event; empty for what it does not show."""
+    if isinstance(event, StepStarted):
+        heading = _HEADINGS.get(event.action)
+        return f"\n[{event.n}] {heading}: " if heading else ""
+    if isinstance(event, Token):
+        return printable(event.text)
+    if isinstance(event, StepDone):
+        return _done(event.step)
+    return ""
+
+
+def _done(step: Step) -> str:
+    if step.action == "reflect":
+        return "\n" + "\n".join(_verdict(hit) for hit in step.hits) + "\n"
+    if step.action == "query" and not step.text:
+        return " (nothing is needed)\n"
+    return "" if step.action == "retrieve" else "\n"
+
+
+def _verdict(hit: StepHit) -> str:
+    sign = "+" if hit.verdict == "relevant" else "-"
+    return printable(f"    {sign} {hit.title} ({hit.score:.2f}): {hit.reason}")
+
+
+def hits_table(result: SearchResult) -> str:
+    """Hits with rank, score, its parts and title."""
+    lines = [
+        f"{rank:>3}. {hit.score:7.3f}  {hit.passage.title or hit.passage.id}  "
+        f"[{', '.join(f'{part} {value:.3f}' for part, value in hit.parts.items())}]"
+        for rank, hit in enumerate(result.hits, 1)
+    ]
+    lines.append(f"{result.ms['total']:.0f} ms" + (f"; {result.note}" if result.note else ""))
+    return printable("\n".join(lines))
+
+
+def models_table(statuses: Sequence[ModelStatus]) -> str:
+    """Models with state, size and purpose."""
+    return "\n".join(
+        f"{status.name:<28} {status.state:<8} {status.bytes_total / 1e6:8.1f} MB  {status.purpose}"
+        for status in statuses
+    )
+
+
+def printable(text: str) -> str:
+    """``text`` without control characters: a corpus or a model must not steer the terminal."""
+    return "".join(char for char in text if char in "\n\t" or char.isprintable())

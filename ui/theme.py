@@ -1,0 +1,44 @@
+"""How the page looks: Gradio's theme with fonts of the user's own machine, and the files in ``assets``."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+_SANS = ("system-ui", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
+_MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
+
+
+def theme() -> gr.themes.Base:
+    """The theme; it names no font that would have to be fetched."""
+    import gradio as gr
+
+    base = gr.themes.Default(
+        primary_hue="indigo", secondary_hue="indigo", neutral_hue="slate", font=_SANS, font_mono=_MONO
+    )
+    # Gradio's own subdued text is too pale to read (WCAG asks for a contrast of 4.5).
+    return base.set(
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_400",
+        block_label_text_color="*neutral_600",
+        block_title_text_color="*neutral_600",
+        block_info_text_color="*neutral_600",
+        input_placeholder_color="*neutral_500",
+    )
+
+
+def css() -> str:
+    """The style sheet."""
+    return _asset("page.css")
+
+
+def script() -> str:
+    """A JavaScript function that runs when the page has loaded."""
+    return _asset("page.js")
+
+
+def _asset(name: str) -> str:
+    return (files("ui") / "assets" / name).read_text(encoding="utf-8")

@@ -1,0 +1,161 @@
+"""A run as the page shows it, from its events, pure: finished blocks, the one being written, its phase."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from agent.events import Event, Finished, StepDone, StepStarted, Token
+from agent.records import Action, Step, Trajectory, Turn
+from ui import render
+from ui.render import Lookup, Thought
+
+_PHASES: dict[Action, str] = {
+    "think": "Thinking",
+    "query": "Deciding what to look up",
+    "retrieve": "Searching the library",
+    "reflect": "Judging what was found",
+    "summarise": "Recalling what helps",
+    "answer": "Writing the answer",
+}
+
+
+@dataclass
+class RunView:
+    """What is known of a run so far.
+
+    Attributes:
+        blocks: Finished blocks, never changed again.
+        open: The block being written.
+        texts: The thoughts, for the conversation's history.
+        finished: The trajectory, once the run is over.
+    """
+
+    blocks: list[str] = field(default_factory=list)
+    open: Thought | Lookup | None = None
+    texts: list[str] = field(default_factory=list)
+    finished: Trajectory | None = None
+    phase: str = "Starting"
+    tokens: int = 0
+    _action: Action | None = None
+    _counted: int = 0
+
+    def apply(self, event: Event) -> None:
+        """Take in one event."""
+        if isinstance(event, StepStarted):
+            self._start(event.action)
+        elif isinstance(event, Token):
+            self._counted += 1
+            self._write(event.text)
+        elif isinstance(event, StepDone):
+            self._finish(event)
+        else:
+            self._close()
+            self._end(event)
+
+    @property
+    def written(self) -> int:
+        """Tokens so far: of finished steps as the server counted them, of the open one as they came."""
+        return self.tokens + self._counted
+
+    def live(self) -> str:
+        """The block being written as HTML; empty where there is none to show yet."""
+        if isinstance(self.open, Thought):
+            return render.thought(self.open)
+        if self.open is None or _undecided(self.open):
+            return ""
+        return render.lookup(self.open)
+
+    def stop(self, message: str = "") -> None:
+        """The run ends here, unfinished: what is open is kept as far as it is written."""
+        self._close()
+        if message:
+            self.blocks.append(render.error(message))
+
+    def solution(self) -> str:
+        """The thoughts so far as one text."""
+        return "\n\n".join(self.texts)
+
+    def _start(self, action: Action) -> None:
+        self._action, self._counted, self.phase = action, 0, _PHASES[action]
+        if action in ("think", "answer"):
+            self._close()
+            self.open = Thought(self._title(action))
+        elif action == "query":
+            self._close()
+            self.open = Lookup()
+
+    def _title(self, action: Action) -> str:
+        if action == "answer":
+            return "Conclusion" if self.texts else "Solution"
+        return f"Step {len(self.texts) + 1}"
+
+    def _write(self, text: str) -> None:
+        if isinstance(self.open, Thought):
+            self.open.text += text
+        elif self.open is not None and self._action == "query":
+            self.open.query += text
+        elif self.open is not None and self._action == "summarise":
+            self.open.recall += text
+
+    def _finish(self, event: StepDone) -> None:
+        step = event.step
+        self.tokens, self._counted = self.tokens + step.tokens, 0
+        if isinstance(self.open, Thought):
+            self._think(self.open, step)
+        elif self.open is not None:
+            self._look_up(self.open, event)
+
+    def _think(self, shown: Thought, step: Step) -> None:
+        shown.text = step.text
+        shown.seconds, shown.tokens = step.ms / 1000, step.tokens
+        self._close()
+
+    def _look_up(self, shown: Lookup, event: StepDone) -> None:
+        step = event.step
+        if step.action == "query":
+            shown.query = step.text
+            if not step.text:
+                self.open = None
+        elif step.action in ("retrieve", "reflect"):
+            shown.cards = render.cards(step.hits, event.passages)
+        elif step.action == "summarise":
+            shown.recall = step.text
+            shown.recalled = step.hits[0].title if step.hits else ""
+
+    def _close(self) -> None:
+        """What is open becomes finished."""
+        shown, self.open = self.open, None
+        if isinstance(shown, Thought) and shown.text.strip():
+            shown.done = True
+            self.texts.append(shown.text.strip())
+            self.blocks.append(render.thought(shown))
+        elif isinstance(shown, Lookup) and not _undecided(shown):
+            shown.done = True
+            self.blocks.append(render.lookup(shown))
+
+    def _end(self, event: Finished) -> None:
+        self.finished = trajectory = event.trajectory
+        if trajectory.error:
+            self.blocks.append(render.error(trajectory.error))
+        elif trajectory.answer:
+            self.blocks.append(render.result(trajectory.answer))
+        self.blocks.append(render.closing(trajectory))
+
+
+def turns(question: str, solution: str, chars: int) -> list[Turn]:
+    """A question and its solution as the model reads them in a follow-up.
+
+    Args:
+        question: What was asked.
+        solution: The thoughts; cut at its front, since its end holds the answer.
+        chars: Characters that both may have together.
+    """
+    asked = question[: chars // 2]
+    room = chars - len(asked)
+    kept = solution if len(solution) <= room else "…" + solution[-(room - 1) :] if room > 1 else ""
+    return [Turn(role="user", content=asked), Turn(role="assistant", content=kept)] if kept else []
+
+
+def _undecided(shown: Lookup) -> bool:
+    """Whether a query may still turn out to be the model's NONE."""
+    return shown.cards is None and "NONE".startswith(shown.query.strip("\"'. ").upper()[:4])
