@@ -41,7 +41,8 @@ class MissingExtraError(RaderError):
     """An optional package is needed and is not installed."""
 
     def __init__(self, extra: str) -> None:
-        super().__init__(f"this needs the extra '{extra}'", f"Install it: pip install 'rader-studio[{extra}]'")
+        install = f"Install it: pip install 'rader-studio[{extra}]'"
+        super().__init__(f"this needs the extra '{extra}'", install)
 
 
 class WeightsError(RaderError):

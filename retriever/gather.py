@@ -30,5 +30,6 @@ def gather(
     unique = {passage.id: passage for passage in code_passages(tuple(dict.fromkeys(code)))} if code else {}
     corpus = Corpus([*passages, *unique.values()], named.skipped)
     if not len(corpus):
-        raise BadInputError("there is nothing to index", "Name corpus files or packages, or leave out --no-shipped")
+        remedy = "Name corpus files or packages, or leave out --no-shipped"
+        raise BadInputError("there is nothing to index", remedy)
     return corpus

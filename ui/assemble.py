@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retriever.errors import BadInputError, IndexMissingError, StorageError
+from retriever.errors import BadInputError, IndexMissingError, RaderError, StorageError
 from ui.settings import Settings
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ class Studio:
         self.settings = settings
         self._watch = watch
         self._engine: LlamaCppEngine | None = None
+        self._making = threading.RLock()  # the page asks for solvers from several threads
 
     @cached_property
     def store(self) -> ModelStore:
@@ -145,9 +148,11 @@ class Studio:
         from agent.solve import Solver
 
         home = self.settings.home
-        retriever = self.retriever if retrieves else None
+        with self._making:
+            retriever = self.retriever if retrieves else None
+            llm = self.llm
         return Solver(
-            self.llm,
+            llm,
             retriever,
             config or self.settings.agent,
             log=TrajectoryLog(home / "trajectories.jsonl"),
@@ -155,6 +160,30 @@ class Studio:
             retriever_fingerprint=self.encoder.fingerprint if retriever else "",
             index_fingerprint=retriever.index.info.fingerprint if retriever else "",
         )
+
+    def prepare(self) -> None:
+        """Pull weights and build the index where they are missing; load nothing that can wait."""
+        from retriever.versions import Versions
+
+        if not self.settings.llm_url:
+            self.weights(self.settings.model)
+        self.weights(self.settings.encoder)
+        if Versions(self.settings.home).current() is None:
+            _ = self.retriever
+
+    def warm_up(self) -> None:
+        """Load model, encoder and index in the background, so that the first question finds them ready.
+
+        What goes wrong is told to the one who asks: the question tries again and shows the error.
+        """
+
+        def load() -> None:
+            with contextlib.suppress(RaderError):
+                solver = self.solver()
+                if solver.retriever is not None:
+                    self.encoder.load()
+
+        threading.Thread(target=load, daemon=True).start()
 
     def close(self) -> None:
         """Stop the embedded model."""

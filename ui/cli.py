@@ -90,7 +90,7 @@ def chat(
     home: Home = None,
     config: Config = None,
 ) -> None:
-    """Serve the chat on http://127.0.0.1:7860, pulling weights and building the index where they are missing."""
+    """Serve the chat on http://127.0.0.1:7860; missing weights are pulled, a missing index is built."""
     from ui.commands import run_chat
 
     run_chat(config, port=port, host=host, model=model, llm_url=llm_url, llm_model=llm_model, home=home)
@@ -117,7 +117,8 @@ def solve(
     from ui.commands import run_solve
 
     run_solve(
-        Reporter(as_json), config, _text(text), strategy=strategy.value, answer=answer, seed=seed, run_id=resume or "",
+        Reporter(as_json), config, _text(text),
+        strategy=strategy.value, answer=answer, seed=seed, run_id=resume or "",
         overrides={"depth": depth, "hits": hits, "retriever": retriever},
         model=model, llm_url=llm_url, llm_model=llm_model, home=home,
     )  # fmt: skip
@@ -220,7 +221,8 @@ def eval_answers(
     from ui.commands import run_eval_answers
 
     run_eval_answers(
-        Reporter(as_json), config, problems, strategy=strategy.value, limit=limit, seed=seed, parallel=parallel,
+        Reporter(as_json), config, problems,
+        strategy=strategy.value, limit=limit, seed=seed, parallel=parallel,
         overrides={"retriever": retriever}, model=model, llm_url=llm_url, llm_model=llm_model, home=home,
     )  # fmt: skip
 

@@ -21,23 +21,31 @@ if TYPE_CHECKING:
 
 
 def run_chat(config: Path | None, **flags: Any) -> None:
-    """``rader chat``: pull, index, load, serve until interrupted."""
-    from ui.app import build_app, check_port, launch
+    """``rader chat``: pull, index, serve until interrupted; the model loads while the page is opened."""
+    from ui.app import build_app, free_port, launch
 
     settings = load_settings(config, **flags)
-    check_port(settings.host, settings.port)
+    free_port(settings.host, settings.port)
     writable(settings.home)
     reporter = Reporter(as_json=False)
     with reporter.progress() as watch:
         studio = Studio(settings, watch)
-        solver = studio.solver()
-    about = f"{solver.llm.model} · {len(studio.retriever.index):,} passages"
-    page = build_app(studio.solver, defaults=settings.agent, about=about)
-    reporter.say(f"RaDeR Studio is at http://{settings.host}:{settings.port} (stop it with Ctrl-C)")
+        studio.prepare()
+    page = build_app(studio.solver, defaults=settings.agent, about=_about(settings))
+    studio.warm_up()
     try:
-        launch(page, host=settings.host, port=settings.port)
+        launch(page, host=settings.host, port=settings.port, on_ready=lambda url: reporter.say(_welcome(url)))
     finally:
         studio.close()
+
+
+def _about(settings: Settings) -> str:
+    model = settings.llm_url or settings.model
+    return f"{model}, {settings.agent.retriever} retrieval with {settings.encoder}"
+
+
+def _welcome(url: str) -> str:
+    return f"RaDeR Studio is at {url} (stop it with Ctrl-C)"
 
 
 def run_solve(
@@ -164,6 +172,7 @@ def run_eval_answers(
     from agent.log import TrajectoryLog
     from training.evaluate import evaluate_answers
     from training.problems import read_problems
+    from ui.terminal import accuracy_line
 
     settings = with_agent(load_settings(config, **flags), **overrides)
     problems = read_problems(file)[:limit]
@@ -184,13 +193,7 @@ def run_eval_answers(
             )
         finally:
             studio.close()
-    low, high = report.ci95
-    text = (
-        f"{strategy}: {report.correct} of {report.n} correct ({report.accuracy:.0%}, 95% interval {low:.0%} to "
-        f"{high:.0%}), {report.wrong} wrong, {report.ungradable} ungradable; per problem {report.tokens:.0f} "
-        f"tokens written, {report.read:.0f} read, {report.seconds:.0f} s"
-    )
-    reporter.result(report.model_dump(), text)
+    reporter.result(report.model_dump(), accuracy_line(report))
 
 
 def run_models_list(reporter: Reporter, config: Path | None, **flags: Any) -> None:

@@ -58,7 +58,7 @@ class Reporter:
 
 
 def fail_clearly(app: typer.Typer) -> None:
-    """Run ``app``; whatever goes wrong that is the user's business ends in one line and the right exit code."""
+    """Run ``app``; what goes wrong and is the user's business ends in one line and the right exit code."""
     from retriever.errors import RaderError
 
     try:
@@ -68,9 +68,6 @@ def fail_clearly(app: typer.Typer) -> None:
         sys.exit(130)
     except RaderError as error:
         typer.echo(f"rader: {error}", err=True)
-        sys.exit(2 if isinstance(error, UsageError) else 1)
+        sys.exit(1)
     except BrokenPipeError:
         sys.exit(1)
-
-
-__all__ = ["JsonFlag", "Reporter", "fail_clearly"]

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from agent.records import Step, StepHit
     from retriever.search import SearchResult
     from retriever.weights import ModelStatus
+    from training.evaluate import AnswersReport
 
 _HEADINGS = {"think": "thought", "query": "looking for", "summarise": "recall", "answer": "answer"}
 
@@ -56,6 +57,17 @@ def models_table(statuses: Sequence[ModelStatus]) -> str:
     return "\n".join(
         f"{status.name:<28} {status.state:<8} {status.bytes_total / 1e6:8.1f} MB  {status.purpose}"
         for status in statuses
+    )
+
+
+def accuracy_line(report: AnswersReport) -> str:
+    """Accuracy with its interval, and what a problem cost."""
+    low, high = report.ci95
+    return (
+        f"{report.strategy}: {report.correct} of {report.n} correct "
+        f"({report.accuracy:.0%}, 95% interval {low:.0%} to {high:.0%}), "
+        f"{report.wrong} wrong, {report.ungradable} ungradable; per problem "
+        f"{report.tokens:.0f} tokens written, {report.read:.0f} read, {report.seconds:.0f} s"
     )
 
 
