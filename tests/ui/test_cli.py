@@ -208,7 +208,8 @@ def test_eval_answers_reports_and_resumes(rader: Rader, tmp_path: Path) -> None:
 def test_help_teaches_and_stays_light(rader: Rader) -> None:
     done = rader("--help")
     assert "rader solve" in done.stdout
-    probe = "import sys, ui.cli; print([m for m in ('torch','chromadb','gradio','langgraph') if m in sys.modules])"
+    heavy = ("torch", "chromadb", "gradio", "langgraph")
+    probe = f"import sys, ui.cli; print([name for name in {heavy} if name in sys.modules])"
     loaded = subprocess.run(
         [sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True
     )
