@@ -3,9 +3,9 @@
     .venv/bin/python benchmarks/answers.py MATH_TRAIN.jsonl --n 30 --seed 0 --levels 1,2,3
 
 The file holds {"id", "problem", "answer", "level"} a line. Problems are solved one after another, each by all
-strategies, so that a run that is cut off is paired all the same; run again with the same --out, it goes on with
-what is missing. The draw's ids, the settings and the fingerprints stand in OUT/report.json; the table goes to
-standard output. Uses the embedded default model unless RADER_LLM_URL names a server.
+strategies, so that a run that is cut off is paired all the same; run again with the same --out, it goes on
+with what is missing. The draw's ids, the settings and the fingerprints stand in OUT/report.json; the table
+goes to standard output. Uses the embedded default model unless RADER_LLM_URL names a server.
 """
 
 from __future__ import annotations

@@ -129,6 +129,8 @@ def serve(app: gr.Blocks, *, host: str = "127.0.0.1", port: int = 7860) -> str:
 
 def _free(host: str, port: int) -> int:
     """``port`` if it can be listened on (a free one for 0); Gradio would say nothing of use if it cannot."""
+    if not 0 <= port <= 65535:
+        raise BadInputError(f"there is no port {port}", "Choose one from 1024 to 65535")
     try:
         with socket.create_server((host, port)) as probe:
             return int(probe.getsockname()[1])
@@ -140,8 +142,6 @@ def _free(host: str, port: int) -> int:
         raise BadInputError(
             f"cannot listen on {host} port {port}: {reason}", "Choose another with --host or --port"
         ) from error
-    except OverflowError as error:
-        raise BadInputError(f"there is no port {port}", "Choose one from 1024 to 65535") from error
 
 
 def _lay_out(defaults: AgentConfig, about: str) -> _Page:
@@ -218,7 +218,11 @@ def _wire(page: _Page, chat: Chat) -> None:
     def end(conversation: Conversation, draft: str) -> Any:
         if conversation.run is not None:
             return gr.skip()
-        return gr.Textbox(value=draft or conversation.again, submit_btn="Send", stop_btn=False)
+        send = {"submit_btn": "Send", "stop_btn": False}
+        # What is being typed is never written over.
+        return (
+            gr.Textbox(**send) if draft or not conversation.again else gr.Textbox(conversation.again, **send)
+        )
 
     async def stop(conversation: Conversation) -> None:
         if conversation.run is not None:

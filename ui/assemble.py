@@ -69,7 +69,8 @@ class Studio:
         """The encoder that indexes and searches."""
         from retriever.encoder import Encoder
 
-        return Encoder(self.weights(self.settings.encoder))
+        settings = self.settings
+        return Encoder(self.weights(settings.encoder), max_passage_tokens=settings.passage_tokens)
 
     def build_index(self, corpus: Corpus) -> IndexInfo:
         """Build the index of ``corpus`` and let it serve."""

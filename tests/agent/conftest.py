@@ -17,8 +17,8 @@ def log(tmp_path: Path) -> TrajectoryLog:
     return TrajectoryLog(tmp_path / "logs" / "trajectories.jsonl")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session", autouse=True)
 def grader() -> Iterator[grading.Grader]:
-    """The warm grader that `grade` uses, ended with the module's tests."""
+    """The warm grader that `grade` uses, ended with the tests."""
     yield grading._GRADER
     grading._GRADER.close()

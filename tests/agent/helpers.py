@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from agent.events import Event, Finished, StepDone
 from agent.llm import ChatModel, Message, Reply, Sampling
+from agent.log import TrajectoryLog
 from agent.prompts import load
 from agent.records import Problem, Step, Trajectory
 from agent.solve import Solver, new_problem
@@ -25,15 +26,21 @@ VIETA = Passage(
     tags=("algebra",),
 )
 AM_GM = Passage(
-    id="am-gm", title="AM-GM Inequality", text=r"For $a,b\ge0$ the sum is at least $2\sqrt{ab}$: $a+b\ge2\sqrt{ab}$."
+    id="am-gm",
+    title="AM-GM Inequality",
+    text=r"For $a,b\ge0$ the sum is at least $2\sqrt{ab}$: $a+b\ge2\sqrt{ab}$.",
 )
 FERMAT = Passage(
-    id="fermat", title="Fermat's Little Theorem", text=r"For a prime $p$ not dividing $a$, $a^{p-1}\equiv1\pmod p$."
+    id="fermat",
+    title="Fermat's Little Theorem",
+    text=r"For a prime $p$ not dividing $a$, $a^{p-1}\equiv1\pmod p$.",
 )
 SIEVE = Passage(id="sieve", title="primes_below", text="def primes_below(n): the sieve.", kind="code")
 PASSAGES = (VIETA, AM_GM, FERMAT, SIEVE)
 
 PROBLEM = "The roots of $x^2-5x+6$ are $r$ and $s$. What is the sum $r+s$?"
+USUAL = ["think", "query", "retrieve", "reflect", "summarise", "answer"]  # the actions of `usual_mind`
+STRATEGIES = ["cot", "rag", "steps"]
 Kind = Literal["write", "box", "query", "reflect", "summarise"]
 YES, NO = '{"reason": "it fits", "relevant": true}', '{"reason": "its conditions fail", "relevant": false}'
 
@@ -48,7 +55,9 @@ class WordRetriever:
     def search(self, query: str, k: int, *, mode: Any = None, without: tuple[str, ...] = ()) -> SearchResult:
         """The ``k`` passages that share the most words; ties stay in their order."""
         self.queries.append((query, k, mode, without))
-        scored = [(_overlap(query, each), each) for each in self.passages.values() if each.kind not in without]
+        scored = [
+            (_overlap(query, each), each) for each in self.passages.values() if each.kind not in without
+        ]
         best = sorted(scored, key=lambda pair: -pair[0])[:k]
         hits = [Hit(passage=passage, score=score, parts={"bm25": score}) for score, passage in best]
         ms: Any = {"encode": 0.0, "search": 0.0, "rerank": 0.0, "total": 0.0}
@@ -78,7 +87,7 @@ def kind_of(body: dict[str, Any]) -> Kind:
 
 
 class Mind:
-    """A script for `ScriptedServer`: for each kind of request its own replies in turn, the last one repeats."""
+    """A script for `ScriptedServer`: for each kind of request its replies in turn; the last repeats."""
 
     def __init__(self, **replies: str | Sequence[str]) -> None:
         self.replies = {
@@ -91,11 +100,6 @@ class Mind:
         self.asked[kind].append(body)
         replies = self.replies[kind]
         return replies[min(len(self.asked[kind]), len(replies)) - 1]
-
-    @property
-    def order(self) -> int:
-        """How many requests there were."""
-        return sum(len(bodies) for bodies in self.asked.values())
 
 
 def verdicts(*relevant: bool) -> str:
@@ -127,7 +131,7 @@ def config(**changes: Any) -> AgentConfig:
 
 def solver(server: ScriptedServer, **changes: Any) -> Solver:
     """A solver around ``server`` with a `WordRetriever`; ``changes`` are fields of `Solver`."""
-    given = {"retriever": WordRetriever(), "config": config()} | changes
+    given: dict[str, Any] = {"retriever": WordRetriever(), "config": config()} | changes
     return Solver(ChatModel(server.url, "scripted", timeout=20.0), **given)
 
 
@@ -171,3 +175,31 @@ async def ask(
     stream: AsyncGenerator[str] = model.stream(messages, Sampling(**({"max_tokens": 50} | sampling)), reply)
     async with aclosing(stream):
         return [piece async for piece in stream], reply
+
+
+class DyingServer(ScriptedServer):
+    """Cuts the connection after two tokens of its ``nth`` reply, and of every later one until ``revive``."""
+
+    def __init__(self, script: Any, nth: int) -> None:
+        super().__init__(script)
+        self.nth = nth
+
+    def reply(self, body: dict[str, Any]) -> str:
+        """The reply; from the nth on it will be cut."""
+        text = super().reply(body)
+        self.break_after = 2 if 0 < self.nth <= len(self.requests) else None
+        return text
+
+    def revive(self) -> None:
+        """Cut no more."""
+        self.nth = 0
+
+
+def essence(steps: Sequence[Step]) -> list[dict[str, Any]]:
+    """Steps without their wall-clock time."""
+    return [step.model_dump(exclude={"ms"}) for step in steps]
+
+
+def logged(log: TrajectoryLog) -> list[Trajectory]:
+    """What a log holds; every line is a trajectory."""
+    return list(log.read(skip_bad=False))

@@ -6,11 +6,10 @@ import asyncio
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import Any
 
 import pytest
 
@@ -24,6 +23,43 @@ from tests.scripted import ScriptedServer
 HALF: list[Message] = [("system", "Be brief."), ("user", "Sum of 2 and 2?"), ("assistant", "The sum is")]
 
 
+class PlainServer:
+    """Answers everything with ``status`` and ``body``, and closes the connection."""
+
+    status, body = 200, b""
+
+    def __init__(self) -> None:
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.url = f"http://127.0.0.1:{self.http.server_address[1]}/v1"
+        Thread(target=self.http.serve_forever, args=(0.02,), daemon=True).start()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, *_: object) -> None:
+                """Be quiet."""
+
+            def do_GET(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"] or 0))
+                self.send_response(server.status)
+                self.end_headers()
+                self.wfile.write(server.body)
+
+            do_POST = do_GET  # noqa: N815
+
+        return Handler
+
+
+@pytest.fixture
+def plain() -> Iterator[PlainServer]:
+    """A server that is no model server."""
+    server = PlainServer()
+    with server.http:
+        yield server
+        server.http.shutdown()
+
+
 def model(server: ScriptedServer, timeout: float = 20.0) -> ChatModel:
     return ChatModel(server.url, "scripted", timeout=timeout)
 
@@ -33,7 +69,6 @@ async def refusal(given: ChatModel, reply: Reply | None = None) -> ModelServerEr
     with pytest.raises(ModelServerError) as caught:
         async for _ in given.stream([("user", "Hello")], Sampling(50), reply or Reply()):
             pass
-    await given._client.root_async_client.close()  # a kept-alive connection must not outlive its event loop
     assert given.url in caught.value.message
     assert len(str(caught.value).splitlines()) == 1
     assert caught.value.remedy
@@ -57,15 +92,21 @@ async def test_pieces_arrive_before_the_reply_is_complete() -> None:
 
 
 async def test_the_request_says_what_was_asked_for() -> None:
-    messages: list[Message] = [("system", "S"), ("user", "${x} {{y}} {z} %s"), ("assistant", "A"), ("user", "U")]
+    messages: list[Message] = [
+        ("system", "S"),
+        ("user", "${x} {{y}} {z} %s"),
+        ("assistant", "A"),
+        ("user", "U"),
+    ]
     with ScriptedServer(["ok"]) as server:
-        await ask(model(server), messages, max_tokens=33, temperature=0.5, top_p=0.9, stop=("\n\n", "!"), seed=7)
+        await ask(
+            model(server), messages, max_tokens=33, temperature=0.5, top_p=0.9, stop=("\n\n", "!"), seed=7
+        )
         [body] = server.requests
     assert [(each["role"], each["content"]) for each in body["messages"]] == messages
     sent = {key: body[key] for key in ("model", "temperature", "top_p", "stop", "seed", "stream")}
-    assert sent == {
-        "model": "scripted", "temperature": 0.5, "top_p": 0.9, "stop": ["\n\n", "!"], "seed": 7, "stream": True
-    }  # fmt: skip
+    drawn = {"temperature": 0.5, "top_p": 0.9, "stop": ["\n\n", "!"], "seed": 7}
+    assert sent == drawn | {"model": "scripted", "stream": True}
     assert body.get("max_tokens", body.get("max_completion_tokens")) == 33
     assert "response_format" not in body
 
@@ -119,11 +160,17 @@ async def test_a_server_that_dies_mid_answer_leaves_what_it_said() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 429, 500, 503])
-async def test_a_refusal_names_its_status(status: int) -> None:
-    with ScriptedServer(["never"], status=status) as server:
-        error = await refusal(model(server))
+async def test_a_refusal_names_its_status(plain: PlainServer, status: int) -> None:
+    plain.status, plain.body = status, b'{"error": {"message": "scripted refusal"}}'
+    error = await refusal(ChatModel(plain.url, "scripted"))
     assert f"refused: {status}" in error.message
     assert "scripted refusal" in error.message
+
+
+@pytest.mark.parametrize("body", [b"<html>502</html>", b"", b"two\nlines"])
+async def test_a_refusal_without_json_is_one_line_too(plain: PlainServer, body: bytes) -> None:
+    plain.status, plain.body = 502, body
+    assert "refused: 502" in (await refusal(ChatModel(plain.url, "scripted"))).message
 
 
 async def test_a_server_that_says_nothing_counts_as_hung() -> None:
@@ -137,10 +184,17 @@ async def test_a_server_that_says_nothing_counts_as_hung() -> None:
 async def test_a_server_that_falls_silent_mid_answer_counts_as_hung() -> None:
     with ScriptedServer(["one two three four"], delay=0.1) as server:
         reply = Reply()
+        stream = model(server, timeout=1.0).stream([("user", "x")], Sampling(50), reply)
+        await anext(stream)
+        server.delay = 3.0
         with pytest.raises(ModelServerError, match="silent"):
-            async for _ in model(server, timeout=1.0).stream([("user", "x")], Sampling(50), reply):
-                server.delay = 3.0
+            await rest(stream)
     assert reply.text in ("one", "one two")
+
+
+async def rest(stream: AsyncGenerator[str]) -> list[str]:
+    """The pieces that are still to come."""
+    return [piece async for piece in stream]
 
 
 async def test_a_port_where_nobody_listens_is_unreachable() -> None:
@@ -196,33 +250,14 @@ def test_the_first_model_of_a_server() -> None:
         assert first_model(server.url) == first_model(f"{server.url}/") == "scripted"
 
 
-@pytest.fixture
-def listing() -> Iterator[tuple[str, dict[str, bytes]]]:
-    """A server that answers every GET with ``body``, and its address."""
-    answer = {"body": b""}
-
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            """Be quiet."""
-
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(answer["body"])
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        Thread(target=http.serve_forever, args=(0.02,), daemon=True).start()
-        yield f"http://127.0.0.1:{http.server_address[1]}/v1", answer
-        http.shutdown()
-
-
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"data": []}', b'{"data": [{"name": "x"}]}', b"5"])
-def test_a_server_that_lists_no_models_says_so(listing: tuple[str, Any], body: bytes) -> None:
-    url, answer = listing
-    answer["body"] = body
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"[]", b"{}", b'{"data": []}', b'{"data": [{"name": "x"}]}', b"5"]
+)
+def test_a_server_that_lists_no_models_says_so(plain: PlainServer, body: bytes) -> None:
+    plain.body = body
     with pytest.raises(ModelServerError) as caught:
-        first_model(url)
-    assert url in caught.value.message
+        first_model(plain.url)
+    assert plain.url in caught.value.message
     assert len(str(caught.value).splitlines()) == 1
     assert "--llm-model" in caught.value.remedy
 

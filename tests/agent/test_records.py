@@ -10,7 +10,9 @@ from pydantic import ValidationError
 
 from agent.records import Fingerprints, Problem, Step, StepHit, Trajectory, Turn, Usage
 
-HIT = StepHit(id="vieta", title="Vieta", score=0.7, parts={"dense": 0.5, "bm25": 2.0}, verdict="relevant", reason="fits")
+HIT = StepHit(
+    id="vieta", title="Vieta", score=0.7, parts={"dense": 0.5, "bm25": 2.0}, verdict="relevant", reason="fits"
+)
 STEPS = (
     Step(n=1, action="think", text="Look."),
     Step(n=2, action="query", text="roots", parent=1),
@@ -19,7 +21,19 @@ STEPS = (
     Step(n=5, action="summarise", text="The sum.", parent=4, hits=(HIT,)),
     Step(n=6, action="answer", text=r"\boxed{5}", parent=5, ms=1.5, tokens=3),
 )
-DESIGN_KEYS = {"schema", "id", "problem", "strategy", "steps", "answer", "grade", "reward", "fingerprints", "seed", "usage"}
+DESIGN_KEYS = {
+    "schema",
+    "id",
+    "problem",
+    "strategy",
+    "steps",
+    "answer",
+    "grade",
+    "reward",
+    "fingerprints",
+    "seed",
+    "usage",
+}
 
 
 def trajectory(**changes: Any) -> Trajectory:
@@ -67,7 +81,9 @@ def test_a_record_is_one_line_and_read_back_the_same() -> None:
     assert Trajectory.model_validate(json.loads(line)) == one
 
 
-@pytest.mark.parametrize("change", [{"schema": 2}, {"schema": "1"}, {"unknown": 0}, {"reward": 2}, {"grade": "fine"}])
+@pytest.mark.parametrize(
+    "change", [{"schema": 2}, {"schema": "1"}, {"unknown": 0}, {"reward": 2}, {"grade": "fine"}]
+)
 def test_other_versions_and_unknown_keys_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Trajectory.model_validate(trajectory().to_record() | change)

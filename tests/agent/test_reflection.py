@@ -23,7 +23,7 @@ MISSING = Judgement(reason=UNREADABLE, relevant=False)
         (json.dumps(json.loads(f'{{"verdicts": [{FITS}, {FAILS}]}}'), indent=2), [YES, NO]),
         (f"```json\n[{FITS},\n{FAILS}]\n```", [YES, NO]),
         (f"{FITS}\n{FAILS}", [YES, NO]),
-        ('{"verdicts": [{"relevant": true, "reason": "it fits"}, {"relevant": false, "reason": "no prime here"}]}', [YES, NO]),
+        (f'[{{"relevant": true, "reason": "it fits"}}, {FAILS}]', [YES, NO]),
         (f'{{"verdicts": [{FITS}, {{"reason": "no pri', [YES, MISSING]),
         (f'{{"verdicts": [{FITS}, {{"reason": "no prime here", "relev', [YES, MISSING]),
         (f'{{"verdicts": [{FITS}', [YES, MISSING]),
@@ -37,17 +37,29 @@ MISSING = Judgement(reason=UNREADABLE, relevant=False)
         ('{"reason": "', [MISSING, MISSING]),
         ("null", [MISSING, MISSING]),
     ],
-)  # fmt: skip
+)
 def test_verdicts_are_read_in_order(text: str, expected: list[Judgement]) -> None:
     assert read_judgements(text, 2) == expected
 
 
 @pytest.mark.parametrize(
-    "reason", [r"needs $\frac{a}{b}$", r"the set $\{1, 2\}$", "a } alone", "a { alone", 'says "{}"', "two\nlines", "\\"]
+    "reason",
+    [
+        r"needs $\frac{a}{b}$",
+        r"the set $\{1, 2\}$",
+        "a } alone",
+        "a { alone",
+        'says "{}"',
+        "two\nlines",
+        "\\",
+    ],
 )
 def test_braces_and_quotes_within_a_reason_are_its_own(reason: str) -> None:
     one = json.dumps({"reason": reason, "relevant": True})
-    assert read_judgements(f'{{"verdicts": [{one}, {FAILS}]}}', 2) == [Judgement(reason=reason, relevant=True), NO]
+    assert read_judgements(f'{{"verdicts": [{one}, {FAILS}]}}', 2) == [
+        Judgement(reason=reason, relevant=True),
+        NO,
+    ]
 
 
 @settings(max_examples=100, deadline=None)

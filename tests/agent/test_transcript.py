@@ -39,11 +39,13 @@ def state(problem: str = "What is $1+1$?", steps: Any = (), history: Any = ()) -
 
 
 def test_a_conversation_begins_with_the_system_prompt_and_the_problem() -> None:
-    assert conversation(state(), "cot", 100) == [("system", load("cot")), ("user", "What is $1+1$?")]
+    system, *others = conversation(state(), 100)
+    assert system == ("system", load("solve"))
+    assert others == [("user", "What is $1+1$?")]
 
 
 def test_the_solution_so_far_is_the_assistants_last_message() -> None:
-    messages = conversation(state(steps=STEPS), "solve", 100, begin="Therefore")
+    messages = conversation(state(steps=STEPS), 100, begin="Therefore")
     assert [role for role, _ in messages] == ["system", "user", "assistant"]
     assert messages[-1][1] == solution(STEPS) + "Therefore"
 
@@ -51,7 +53,10 @@ def test_the_solution_so_far_is_the_assistants_last_message() -> None:
 def test_the_solution_holds_thoughts_and_recalled_facts_only() -> None:
     paragraphs = solution(STEPS).split("\n\n")
     assert paragraphs[-1] == ""
-    assert [paragraph.endswith(each) for paragraph, each in zip(paragraphs, ["root.", "$-b$.", "$5$."], strict=False)]
+    assert [
+        paragraph.endswith(each)
+        for paragraph, each in zip(paragraphs, ["root.", "$-b$.", "$5$."], strict=False)
+    ]
     assert "Vieta" in paragraphs[1]
     for unseen in ("sum of the roots", "AM-GM", "passages", "relevant"):
         assert unseen not in solution(STEPS)
@@ -64,14 +69,12 @@ def test_nothing_before_the_newest_step_changes() -> None:
 
 def test_empty_steps_leave_no_trace() -> None:
     assert solution([step("think", ""), step("summarise", "", "Vieta")]) == ""
-    assert conversation(state(steps=[step("think", "")]), "cot", 0)[-1][0] == "user"
+    assert conversation(state(steps=[step("think", "")]), 0)[-1][0] == "user"
 
 
-@pytest.mark.parametrize(
-    ("chars", "kept"), [(10_000, 4), (39, 3), (20, 2), (19, 1), (8, 0), (0, 0)]
-)  # fmt: skip
+@pytest.mark.parametrize(("chars", "kept"), [(10_000, 4), (41, 3), (19, 2), (18, 1), (8, 0), (0, 0)])
 def test_of_the_history_the_newest_turns_are_kept(chars: int, kept: int) -> None:
-    messages = conversation(state(history=TURNS), "cot", chars)
+    messages = conversation(state(history=TURNS), chars)
     lengths = [len(turn["content"]) for turn in TURNS[4 - kept :]]
     assert sum(lengths) <= chars
     assert messages[1:-1] == [(turn["role"], turn["content"]) for turn in TURNS[4 - kept :]]
@@ -79,13 +82,20 @@ def test_of_the_history_the_newest_turns_are_kept(chars: int, kept: int) -> None
 
 
 def test_another_question_stands_in_place_of_the_problem() -> None:
-    assert conversation(state(), "cot", 0, question="Q")[-1] == ("user", "Q")
+    assert conversation(state(), 0, question="Q")[-1] == ("user", "Q")
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("What is 15% of 80?", True), (r"$\pi$", True), ("x = y", True), ("√ two", True), ("Hello there!", False), ("", False)],
-)  # fmt: skip
+    [
+        ("What is 15% of 80?", True),
+        (r"$\pi$", True),
+        ("x = y", True),
+        ("√ two", True),
+        ("Hello there!", False),
+        ("", False),
+    ],
+)
 def test_what_looks_like_mathematics(text: str, expected: bool) -> None:
     assert is_mathematical(state(text)) is expected
 

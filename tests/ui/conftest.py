@@ -23,7 +23,6 @@ PASSAGES = (
     Passage(id="am-gm", title="AM-GM inequality", text=r"For $a,b>0$: \(\sqrt{ab}\le\frac{a+b}2\)."),
     Passage(id="hostile", title=HOSTILE, text=f"<img src=x onerror=alert(3)> {HOSTILE} https://example.com"),
     Passage(id="vieta", title="Vieta", text="The product of the roots of a polynomial.", kind="formula"),
-    Passage(id="pigeonhole", title="Pigeonhole", text="A function from a set to a smaller one repeats."),
 )
 
 SolverFor = Callable[[ScriptedServer], Callable[[AgentConfig], Solver]]

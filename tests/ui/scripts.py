@@ -30,8 +30,9 @@ def solve(body: dict[str, Any]) -> str:
         return QUERY
     if said[-1][1].startswith(load("summarise").split("{{")[0]):
         return RECALL
-    recalled = any(role == "assistant" and "Recall (" in text for role, text in said[-1:])
-    return LAST if recalled or said[0] == ("system", load("cot")) else FIRST
+    recalled = any(role == "assistant" and RECALL in text for role, text in said[-1:])
+    in_one_go = not body.get("stop")  # a step ends at a stop word
+    return LAST if recalled or in_one_go else FIRST
 
 
 def _verdicts(body: dict[str, Any]) -> str:
