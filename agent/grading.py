@@ -6,6 +6,7 @@ in a main thread only), so it is given a process, kept warm between calls. Lines
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import subprocess
@@ -92,6 +93,7 @@ def _compare(parse: Any, verify: Any, answer: str, gold: str) -> bool | None:
 
 
 _GRADER = Grader()
+atexit.register(_GRADER.close)
 
 
 def equal(answer: str, gold: str, *, seconds: float = 10.0) -> bool | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -69,21 +70,29 @@ class ChatModel:
         self._api_key = api_key or "none"
         self._timeout = timeout
 
-    @cached_property
-    def _client(self) -> ChatOpenAI:
+    @asynccontextmanager
+    async def _client(self) -> AsyncGenerator[ChatOpenAI]:
+        """A client for one reply.
+
+        Connections are not shared between event loops and not kept alive: llama.cpp closes idle ones after
+        seconds, and a request that meets such a one fails.
+        """
         import httpx
         from langchain_openai import ChatOpenAI
         from pydantic import SecretStr
 
-        limits = httpx.Timeout(self._timeout, connect=10.0)
-        return ChatOpenAI(
-            base_url=self.url,
-            model=self.model,
-            api_key=SecretStr(self._api_key),
-            timeout=limits,
-            max_retries=0,
-            stream_usage=True,
-        )
+        limits = httpx.Limits(max_keepalive_connections=0)
+        async with httpx.AsyncClient(
+            limits=limits, timeout=httpx.Timeout(self._timeout, connect=10.0)
+        ) as http:
+            yield ChatOpenAI(
+                base_url=self.url,
+                model=self.model,
+                api_key=SecretStr(self._api_key),
+                http_async_client=http,
+                max_retries=2,  # of connections and 5xx, with backoff, and only before a reply has begun
+                stream_usage=True,
+            )
 
     @cached_property
     def _prefill(self) -> dict[str, Any] | None:
@@ -108,16 +117,16 @@ class ChatModel:
         from langchain_core.exceptions import LangChainException
 
         sent, extra = self._prepare(messages, sampling)
-        chain = self._client.bind(**_arguments(sampling), extra_body=extra)
         try:
-            async for chunk in _each_within(chain.astream(sent), self._timeout):
-                piece = chunk.text
-                reply.text += piece
-                reply.finish = str(chunk.response_metadata.get("finish_reason") or reply.finish)
-                if chunk.usage_metadata:
-                    reply.usage = _usage(chunk.usage_metadata)
-                if piece:
-                    yield piece
+            async with self._client() as client:
+                chain = client.bind(**_arguments(sampling), extra_body=extra)
+                async for chunk in _each_within(chain.astream(sent), self._timeout):
+                    reply.text += chunk.text
+                    reply.finish = str(chunk.response_metadata.get("finish_reason") or reply.finish)
+                    if chunk.usage_metadata:
+                        reply.usage = _usage(chunk.usage_metadata)
+                    if chunk.text:
+                        yield chunk.text
             if not reply.finish:
                 raise ConnectionError("the reply broke off")
         except (openai.APIError, httpx.HTTPError, LangChainException, ValueError, OSError) as error:
@@ -152,9 +161,7 @@ class ChatModel:
         elif isinstance(error, openai.APIStatusError):
             what = f"the model server at {self.url} refused: {error.status_code} {_first_line(error.message)}"
         elif isinstance(error, openai.APIConnectionError | httpx.HTTPError | OSError):
-            what = (
-                f"the model server at {self.url} cannot be reached or broke off ({_first_line(str(error))})"
-            )
+            what = f"the model server at {self.url} cannot be reached or broke off ({_cause(error)})"
         else:
             what = f"the model server at {self.url} sent something unreadable ({_first_line(str(error))})"
         return ModelServerError(what, "Check it, or start without --llm-url for the embedded model")
@@ -221,3 +228,11 @@ def _usage(metadata: Any) -> Usage:
 
 def _first_line(text: str) -> str:
     return text.strip().splitlines()[0][:200] if text.strip() else "no reason given"
+
+
+def _cause(error: Exception) -> str:
+    """What is at the bottom of an error: the client's own messages often say no more than "Connection error"."""
+    bottom: BaseException = error
+    while bottom.__cause__ is not None:
+        bottom = bottom.__cause__
+    return _first_line(str(bottom) or type(bottom).__name__)

@@ -153,8 +153,8 @@ async def query(state: AgentState, tools: Tools) -> Update:
     """Decide whether a theorem would help; write the query for it, or nothing."""
     clock = _begin(state, "query")
     messages = [*transcript.conversation(state, tools.config.history_chars), ("user", load("query"))]
-    reply = await _ask(tools, clock, messages, _sampling(state, tools, 72, stop=("\n",)))
-    text = reply.text.strip()
+    reply = await _ask(tools, clock, messages, _sampling(state, tools, 72, stop=(PARAGRAPH,)))
+    text = " ".join(reply.text.split())
     wanted = "" if text.strip("\"'. ").upper().startswith("NONE") else text
     return _end(clock, clock.step("query", wanted))
 
@@ -194,22 +194,26 @@ async def reflect(state: AgentState, tools: Tools) -> Update:
 
 async def summarise(state: AgentState, tools: Tools) -> Update:
     """Restate the best relevant passage in the problem's own words (METHOD, self-summarisation)."""
-    clock = _begin(state, "summarise")
+    clock, config = _begin(state, "summarise"), tools.config
     hits = [StepHit.model_validate(hit) for hit in state["steps"][-1]["hits"]]
     best = next(hit for hit in hits if hit.verdict == "relevant")
     passages = await _found(state, tools)
     # The entries were just read for reflection: asking in the same place spares reading them again.
     verdicts = write_judgements(hits)
-    ask = render("summarise", number=str(hits.index(best) + 1), title=best.title)
+    ask = render("summarise", title=best.title)
     messages = [*_shown(state, tools, passages), ("assistant", verdicts), ("user", ask)]
     reply = await _ask(tools, clock, messages, _sampling(state, tools, 96, stop=(PARAGRAPH,)))
-    step = clock.step("summarise", " ".join(reply.text.split()), (best,))
-    return _end(clock, step, passages=[passage for passage in passages if passage.id == best.id])
+    original = passages[hits.index(best)]
+    fact = transcript.whole_sentences(reply.text, cut_short=reply.finish == "length")
+    step = clock.step("summarise", fact or transcript.cut(original.text, config.passage_chars), (best,))
+    return _end(clock, step, passages=[original])
 
 
 def _shown(state: AgentState, tools: Tools, passages: list[Passage]) -> list[Message]:
     """The solution so far, and the passages with the request to judge them."""
-    ask = render("reflect", passages=transcript.quote(passages, tools.config.passage_chars))
+    asked = next(step["text"] for step in reversed(state["steps"]) if step["action"] == "query")
+    quoted = transcript.quote(passages, tools.config.passage_chars)
+    ask = render("reflect", query=asked, passages=quoted)
     return [*transcript.conversation(state, tools.config.history_chars), ("user", ask)]
 
 

@@ -79,6 +79,15 @@ def cut(text: str, chars: int) -> str:
     return text if len(text) <= chars else text[: chars - 1].rstrip() + "…"
 
 
+def whole_sentences(text: str, *, cut_short: bool) -> str:
+    """``text`` on one line; where a token limit cut it short, only the sentences that it completed."""
+    line = " ".join(text.split())
+    if not cut_short:
+        return line
+    end = max(line.rfind(mark) for mark in (". ", "$.", ").", "]."))
+    return line[: end + 2].strip() if end >= 0 else ""
+
+
 def _recent(history: Sequence[dict[str, Any]], chars: int) -> list[Message]:
     kept: list[Message] = []
     for turn in reversed(history):

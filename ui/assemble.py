@@ -88,7 +88,7 @@ class Studio:
         Raises:
             IndexMismatchError: The index was built with another encoder.
         """
-        from retriever.gather import gather
+        from retriever.sources import default_corpus
         from retriever.index import open_index
         from retriever.search import Retriever
 
@@ -96,7 +96,7 @@ class Studio:
         try:
             index = open_index(home, self.encoder)
         except IndexMissingError:
-            self.build_index(gather())
+            self.build_index(default_corpus())
             index = open_index(home, self.encoder)
         return Retriever(index, self.encoder, self.settings.agent.retriever)
 

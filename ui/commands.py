@@ -134,10 +134,10 @@ def run_index(
     **flags: Any,
 ) -> None:
     """``rader index``: collect the passages, build, switch in, report."""
-    from retriever.gather import gather
+    from retriever.sources import collect_corpus
 
     settings = load_settings(config, **flags)
-    corpus = gather(files, packages, shipped=shipped, skip_bad=skip_bad)
+    corpus = collect_corpus(files, packages, shipped=shipped, skip_bad=skip_bad)
     writable(settings.home)
     started = time.perf_counter()
     with reporter.progress() as watch:

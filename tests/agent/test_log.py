@@ -23,6 +23,8 @@ from pathlib import Path
 from agent.log import TrajectoryLog
 from tests.agent.test_log import trajectory
 log, name, count = TrajectoryLog(Path(sys.argv[1])), sys.argv[2], int(sys.argv[3])
+print("ready", flush=True)
+sys.stdin.readline()
 for number in itertools.count() if count == 0 else range(count):
     log.append(trajectory(f"{name}-{number}", "x" * 3000))
     print(number, flush=True)
@@ -46,10 +48,22 @@ def trajectory(name: str = "one", text: str = "So $x=2$ — \u2028 \\boxed{2}\n\
 
 
 def writer(path: Path, name: str, count: int) -> subprocess.Popen[str]:
-    """A process that appends ``count`` lines, for ever where that is 0."""
+    """A process that is ready to append ``count`` lines, for ever where that is 0, once told to."""
     root = Path(__file__).parents[2]
     arguments = [sys.executable, "-c", WRITER, str(path), name, str(count)]
-    return subprocess.Popen(arguments, cwd=root, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        arguments, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def tell(process: subprocess.Popen[str]) -> None:
+    """Have a writer begin."""
+    assert process.stdin is not None
+    process.stdin.write("go\n")
+    process.stdin.flush()
 
 
 def test_what_is_appended_is_read_back(log: TrajectoryLog) -> None:
@@ -102,6 +116,8 @@ def test_a_line_of_another_schema_is_refused(log: TrajectoryLog) -> None:
 def test_concurrent_writers_never_interleave(log: TrajectoryLog) -> None:
     writers = [writer(log.path, name, 50) for name in ("left", "right")]
     for one in writers:
+        tell(one)
+    for one in writers:
         one.communicate(timeout=120)
         assert one.returncode == 0
     found = [one.id for one in log.read(skip_bad=False)]
@@ -112,12 +128,14 @@ def test_concurrent_writers_never_interleave(log: TrajectoryLog) -> None:
 def test_a_killed_writer_leaves_whole_lines_and_at_most_one_torn(log: TrajectoryLog) -> None:
     for name in ("first", "second", "third"):
         process = writer(log.path, name, 0)
+        tell(process)
         assert process.stdout is not None
         for _ in range(3):
             process.stdout.readline()
         time.sleep(0.01)
         os.kill(process.pid, signal.SIGKILL)
-        reported = 3 + len(process.communicate()[0].split())
+        reported = 3 + process.stdout.read().count("\n")
+        process.communicate()
         kept = [one.id for one in log.read() if one.id.startswith(name)]
         assert kept == [f"{name}-{number}" for number in range(len(kept))]
         assert reported <= len(kept) <= reported + 1  # what was said to be written is there

@@ -16,7 +16,8 @@ from retriever.errors import BadInputError
 from tests.scripted import Script, ScriptedServer
 from tests.ui import scripts
 from tests.ui.conftest import HOSTILE, SolverFor
-from ui.app import EXAMPLES, build_app, launch, serve
+from ui.app import build_app, launch, serve
+from ui.layout import EXAMPLES
 
 FLAGS = (
     "--no-sandbox",
