@@ -231,7 +231,7 @@ def _first_line(text: str) -> str:
 
 
 def _cause(error: Exception) -> str:
-    """What is at the bottom of an error: the client's own messages often say no more than "Connection error"."""
+    """What is at the bottom of an error: the client's own message often says no more than that it failed."""
     bottom: BaseException = error
     while bottom.__cause__ is not None:
         bottom = bottom.__cause__

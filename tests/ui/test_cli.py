@@ -1,38 +1,53 @@
-"""The command line by DESIGN's contracts: a real process, a scripted model behind HTTP, the real index."""
+"""The command line by DESIGN's contracts, with a scripted model behind HTTP and a real index."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from tests.scripted import ScriptedServer
+from ui.cli import main
 
 ROOT = Path(__file__).parents[2]
 
 
+@dataclass
+class Done:
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 class Rader:
-    """Runs ``rader`` in a home of its own with the tiny encoder."""
+    """Runs ``rader`` in this process, as its entry point does, in a home of its own with the tiny encoder."""
 
     def __init__(self, home: Path, encoder: Path) -> None:
         self.home = home
-        self.env = os.environ | {
-            "RADER_HOME": str(home),
-            "RADER_ENCODER": str(encoder),
-            "HF_HUB_OFFLINE": "1",
-        }
+        self.env = {"RADER_HOME": str(home), "RADER_ENCODER": str(encoder), "HF_HUB_OFFLINE": "1"}
 
-    def __call__(
-        self, *arguments: str, stdin: str | None = None, **env: str
-    ) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "ui.cli", *arguments]
-        return subprocess.run(
-            command, cwd=ROOT, env=self.env | env, input=stdin, capture_output=True, text=True, check=False
-        )
+    def __call__(self, *arguments: str, stdin: str = "", **env: str) -> Done:
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            patch.dict(os.environ, self.env | env),
+            patch.object(sys, "argv", ["rader", *arguments]),
+            patch.object(sys, "stdin", io.StringIO(stdin)),
+            redirect_stdout(out),
+            redirect_stderr(err),
+            pytest.raises(SystemExit) as ended,
+        ):
+            main()
+        return Done(int(ended.value.code or 0), out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="session")
