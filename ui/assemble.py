@@ -88,9 +88,9 @@ class Studio:
         Raises:
             IndexMismatchError: The index was built with another encoder.
         """
-        from retriever.sources import default_corpus
         from retriever.index import open_index
         from retriever.search import Retriever
+        from retriever.sources import default_corpus
 
         home = self.settings.home
         try:
