@@ -26,11 +26,7 @@ class Finding(BaseModel):
 
 
 def run_doctor(reporter: Reporter, config: Path | None, **flags: Any) -> None:
-    """Report every finding; nothing is downloaded, built or changed.
-
-    Raises:
-        RaderError: something is not well, so that scripts can tell by the exit code.
-    """
+    """Report every finding; nothing is downloaded, built or changed."""
     settings = load_settings(config, **flags)
     findings = examine(settings)
     well = all(finding.ok for finding in findings)

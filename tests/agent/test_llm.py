@@ -159,7 +159,7 @@ async def test_a_server_that_dies_mid_answer_leaves_what_it_said() -> None:
     assert reply.text == "one two"
 
 
-@pytest.mark.parametrize("status", [400, 401, 404, 429, 500, 503])
+@pytest.mark.parametrize("status", [400, 401, 404, 500])
 async def test_a_refusal_names_its_status(plain: PlainServer, status: int) -> None:
     plain.status, plain.body = status, b'{"error": {"message": "scripted refusal"}}'
     error = await refusal(ChatModel(plain.url, "scripted"))
@@ -167,10 +167,10 @@ async def test_a_refusal_names_its_status(plain: PlainServer, status: int) -> No
     assert "scripted refusal" in error.message
 
 
-@pytest.mark.parametrize("body", [b"<html>502</html>", b"", b"two\nlines"])
+@pytest.mark.parametrize("body", [b"<html>404</html>", b"", b"two\nlines"])
 async def test_a_refusal_without_json_is_one_line_too(plain: PlainServer, body: bytes) -> None:
-    plain.status, plain.body = 502, body
-    assert "refused: 502" in (await refusal(ChatModel(plain.url, "scripted"))).message
+    plain.status, plain.body = 404, body
+    assert "refused: 404" in (await refusal(ChatModel(plain.url, "scripted"))).message
 
 
 async def test_a_server_that_says_nothing_counts_as_hung() -> None:
