@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,13 +28,15 @@ async def open_checkpoints(path: Path | None) -> AsyncIterator[BaseCheckpointSav
         return
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        async with AsyncSqliteSaver.from_conn_string(str(path)) as saver:
+    async with AsyncExitStack() as stack:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            saver = await stack.enter_async_context(AsyncSqliteSaver.from_conn_string(str(path)))
             await saver.conn.execute("PRAGMA busy_timeout = 20000")
-            yield saver
-    except (sqlite3.Error, OSError) as error:
-        raise StorageError(
-            f"the checkpoints {path} cannot be written ({error})",
-            "Free some space or set RADER_HOME to a folder you may write to",
-        ) from error
+            await saver.setup()
+        except (sqlite3.Error, OSError) as error:
+            raise StorageError(
+                f"the checkpoints {path} cannot be written ({error})",
+                "Free some space or set RADER_HOME to a folder you may write to",
+            ) from error
+        yield saver

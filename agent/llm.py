@@ -7,11 +7,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 from agent.errors import ModelServerError
 from agent.prompts import load
@@ -27,6 +30,10 @@ _PREFILLS: dict[str, dict[str, Any]] = {
     "llamacpp": {},
     "vllm": {"continue_final_message": True, "add_generation_prompt": False},
 }
+
+
+# What parsing an answer that is no chat completion ends in.
+_UNREADABLE = (ValueError, TypeError, KeyError, IndexError, AttributeError)
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,7 @@ class ChatModel:
         self.fingerprint = identity or model
         self._api_key = api_key or "none"
         self._timeout = timeout
+        self._owner: str | None = None  # what kind of server it is, once it has said so
 
     @asynccontextmanager
     async def _client(self) -> AsyncGenerator[ChatOpenAI]:
@@ -92,15 +100,16 @@ class ChatModel:
                 http_async_client=http,
                 max_retries=2,  # of connections and 5xx, with backoff, and only before a reply has begun
                 stream_usage=True,
+                stream_chunk_timeout=None,  # it has the fault that _each_within avoids
             )
 
-    @cached_property
-    def _prefill(self) -> dict[str, Any] | None:
+    async def _prefills(self) -> dict[str, Any] | None:
         """Extra request fields with which this server goes on with an assistant message; None: it cannot."""
-        try:
-            return _PREFILLS.get(str(_listing(self.url, self._api_key)[0].get("owned_by", "")))
-        except ModelServerError:
-            return None
+        if self._owner is None:
+            with contextlib.suppress(ModelServerError):
+                listing = await asyncio.to_thread(_listing, self.url, self._api_key)
+                self._owner = str(listing[0].get("owned_by", ""))
+        return _PREFILLS.get(self._owner or "")
 
     async def stream(
         self, messages: Sequence[Message], sampling: Sampling, reply: Reply
@@ -116,23 +125,25 @@ class ChatModel:
         import openai
         from langchain_core.exceptions import LangChainException
 
-        sent, extra = self._prepare(messages, sampling)
+        _check_address(self.url)
+        sent, extra = await self._prepare(messages, sampling)
         try:
             async with self._client() as client:
                 chain = client.bind(**_arguments(sampling), extra_body=extra)
                 async for chunk in _each_within(chain.astream(sent), self._timeout):
-                    reply.text += chunk.text
+                    piece = _whole_characters(chunk.text)
+                    reply.text += piece
                     reply.finish = str(chunk.response_metadata.get("finish_reason") or reply.finish)
                     if chunk.usage_metadata:
                         reply.usage = _usage(chunk.usage_metadata)
-                    if chunk.text:
-                        yield chunk.text
+                    if piece:
+                        yield piece
             if not reply.finish:
                 raise ConnectionError("the reply broke off")
-        except (openai.APIError, httpx.HTTPError, LangChainException, ValueError, OSError) as error:
+        except (openai.APIError, httpx.HTTPError, LangChainException, OSError, *_UNREADABLE) as error:
             raise self._explain(error) from error
 
-    def _prepare(
+    async def _prepare(
         self, messages: Sequence[Message], sampling: Sampling
     ) -> tuple[list[BaseMessage], dict[str, Any]]:
         from langchain_core.messages import convert_to_messages
@@ -145,10 +156,10 @@ class ChatModel:
             }
         sent = list(messages)
         if sent[-1][0] == "assistant":
-            if self._prefill is None:
+            prefill = await self._prefills()
+            if prefill is None:
                 sent.append(("user", load("continue")))
-            else:
-                extra |= self._prefill
+            extra |= prefill or {}
         return convert_to_messages(sent), extra
 
     def _explain(self, error: Exception) -> ModelServerError:
@@ -167,6 +178,32 @@ class ChatModel:
         return ModelServerError(what, "Check it, or start without --llm-url for the embedded model")
 
 
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Trusted certificates; reading them costs more than all the rest of making a client."""
+    import httpx
+
+    return httpx.create_ssl_context()
+
+
+def _whole_characters(text: str) -> str:
+    """``text`` without half characters, which no file can hold: some servers split an emoji in two."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _check_address(url: str) -> None:
+    """Refuse what is no address: HTTP clients raise whatever they like about it."""
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise ModelServerError(
+            f"{url} is not the address of a server", "It looks like http://127.0.0.1:8000/v1"
+        )
+
+
 def first_model(url: str, api_key: str = "") -> str:
     """The name of the first model that a server lists.
 
@@ -179,15 +216,16 @@ def first_model(url: str, api_key: str = "") -> str:
 def _listing(url: str, api_key: str) -> list[dict[str, Any]]:
     import httpx
 
+    _check_address(url)
     try:
         headers = {"Authorization": f"Bearer {api_key or 'none'}"}
         models: list[dict[str, Any]] = httpx.get(f"{url}/models", headers=headers, timeout=10.0).json()[
             "data"
         ]
-        if not models or not all("id" in model for model in models):
-            raise ValueError("the list is empty")
+        if not isinstance(models, list) or not models or "id" not in models[0]:
+            raise ValueError("there is no model in its list")
         return models
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, IndexError, TypeError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, *_UNREADABLE) as error:
         raise ModelServerError(
             f"the server at {url} does not list its models ({_first_line(str(error))})",
             "Check --llm-url (it usually ends in /v1), or name the model with --llm-model",
@@ -198,14 +236,19 @@ async def _each_within(chunks: AsyncIterator[Any], seconds: float) -> AsyncGener
     """The chunks, each waited for at most ``seconds``: a hung server may still send keep-alive bytes, so the
     HTTP client's own time limit does not notice it.
 
+    Not ``asyncio.wait_for``: in Python 3.11 it loses a cancellation that arrives together with a chunk, and
+    the model would talk on after a stop.
+
     Raises:
         TimeoutError: no chunk came in time.
     """
     while True:
         try:
-            yield await asyncio.wait_for(anext(chunks), seconds)
+            async with asyncio.timeout(seconds):
+                chunk = await anext(chunks)
         except StopAsyncIteration:
             return
+        yield chunk
 
 
 def _arguments(sampling: Sampling) -> dict[str, Any]:

@@ -127,7 +127,8 @@ async def finish(state: AgentState, tools: Tools) -> Update:
         get_stream_writer()(Token(clock.n, opening))
         messages = transcript.conversation(state, config.history_chars, begin=text + opening)
         reply = await _ask(tools, clock, messages, _sampling(state, tools, 64, stop=("\n",)))
-        text += opening + reply.text
+        closed = text + opening + reply.text
+        text = closed if boxed(closed) is not None else text
     return _end(clock, clock.step("answer", text), done=True)
 
 

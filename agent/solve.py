@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 import unicodedata
 import uuid
@@ -74,6 +75,9 @@ class Solver:
 
         Stopping the iteration (``aclose``, cancellation) stops the model; what was done is logged as
         ``stopped``. An error of the model's server ends the run as ``failed``, its steps kept.
+
+        Raises:
+            StorageError: the trajectory cannot be logged.
         """
         run = _Run(run_id or uuid.uuid4().hex, problem, strategy, seed, time.perf_counter())
         try:
@@ -85,6 +89,8 @@ class Solver:
                     yield event
         except RaderError as error:
             run.outcome, run.error = "failed", str(error)
+        except (OSError, sqlite3.Error) as error:
+            run.outcome, run.error = "failed", f"a file in RADER_HOME cannot be read or written ({error})"
         except BaseException:
             run.outcome = "stopped"
             await asyncio.shield(self._close(run))
@@ -98,7 +104,7 @@ class Solver:
         settings: Any = {"configurable": {"thread_id": run.id}, "recursion_limit": 1000}
         kept = (await graph.aget_state(settings)).values if saver else None
         if kept:
-            run.resume(kept)
+            run.resume(kept)  # before anything is done: it may be the wrong run
         events: Any = graph.astream(
             None if kept else run.start(), settings, stream_mode=["custom", "updates"]
         )
@@ -149,10 +155,26 @@ class _Run:
 
     def start(self) -> AgentState:
         """The state in which a run begins."""
-        return AgentState(problem=self.problem.model_dump(), steps=[], usage=[], seed=self.seed, done=False)
+        return AgentState(
+            problem=self.problem.model_dump(),
+            strategy=self.strategy,
+            steps=[],
+            usage=[],
+            seed=self.seed,
+            done=False,
+        )
 
     def resume(self, kept: dict[str, Any]) -> None:
-        """Take over the steps of a run that was cut off; the graph itself goes on from its checkpoint."""
+        """Take over the steps of a run that was cut off; the graph itself goes on from its checkpoint.
+
+        Raises:
+            BadInputError: that run was about another problem, or used another strategy.
+        """
+        if (kept["problem"]["problem"], kept["strategy"]) != (self.problem.problem, self.strategy):
+            raise BadInputError(
+                f"the run {self.id} is about another problem or uses another strategy",
+                "Give the problem and strategy that it was begun with",
+            )
         self.steps = [Step.model_validate(step) for step in kept["steps"]]
         self.usage = sum((Usage.model_validate(usage) for usage in kept["usage"]), Usage())
 

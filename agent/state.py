@@ -46,6 +46,7 @@ class AgentState(TypedDict):
     """
 
     problem: dict[str, Any]
+    strategy: str
     steps: Annotated[list[dict[str, Any]], operator.add]
     usage: Annotated[list[dict[str, Any]], operator.add]
     seed: int

@@ -95,4 +95,6 @@ def _recent(history: Sequence[dict[str, Any]], chars: int) -> list[Message]:
         if chars < 0:
             break
         kept.append((turn["role"], turn["content"]))
+    if kept and kept[-1][0] == "assistant":  # strict chat templates want the user to begin
+        kept.pop()
     return kept[::-1]

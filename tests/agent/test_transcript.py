@@ -72,7 +72,7 @@ def test_empty_steps_leave_no_trace() -> None:
     assert conversation(state(steps=[step("think", "")]), 0)[-1][0] == "user"
 
 
-@pytest.mark.parametrize(("chars", "kept"), [(10_000, 4), (41, 3), (19, 2), (18, 1), (8, 0), (0, 0)])
+@pytest.mark.parametrize(("chars", "kept"), [(10_000, 4), (41, 2), (19, 2), (18, 0), (8, 0), (0, 0)])
 def test_of_the_history_the_newest_turns_are_kept(chars: int, kept: int) -> None:
     messages = conversation(state(history=TURNS), chars)
     lengths = [len(turn["content"]) for turn in TURNS[4 - kept :]]
