@@ -264,7 +264,7 @@ def test_a_server_that_lists_no_models_says_so(plain: PlainServer, body: bytes) 
 
 @pytest.mark.parametrize("url", ["nonsense", "http://[::1", "http://127.0.0.1:99999/v1"])
 def test_the_first_model_of_no_server(url: str) -> None:
-    with pytest.raises(ModelServerError, match="does not list its models|is not the address"):
+    with pytest.raises(ModelServerError, match=r"does not list its models|is not the address"):
         first_model(url)
 
 
