@@ -90,9 +90,8 @@ class ChatModel:
         from pydantic import SecretStr
 
         limits = httpx.Limits(max_keepalive_connections=0)
-        async with httpx.AsyncClient(
-            limits=limits, timeout=httpx.Timeout(self._timeout, connect=10.0)
-        ) as http:
+        timeout = httpx.Timeout(self._timeout, connect=10.0)
+        async with httpx.AsyncClient(limits=limits, timeout=timeout, verify=_certificates()) as http:
             yield ChatOpenAI(
                 base_url=self.url,
                 model=self.model,
@@ -219,9 +218,8 @@ def _listing(url: str, api_key: str) -> list[dict[str, Any]]:
     _check_address(url)
     try:
         headers = {"Authorization": f"Bearer {api_key or 'none'}"}
-        models: list[dict[str, Any]] = httpx.get(f"{url}/models", headers=headers, timeout=10.0).json()[
-            "data"
-        ]
+        reply = httpx.get(f"{url}/models", headers=headers, timeout=10.0, verify=_certificates())
+        models: list[dict[str, Any]] = reply.json()["data"]
         if not isinstance(models, list) or not models or "id" not in models[0]:
             raise ValueError("there is no model in its list")
         return models

@@ -208,14 +208,13 @@ def run_models_pull(reporter: Reporter, config: Path | None, names: Sequence[str
     """``rader models pull``; without names, what ``rader chat`` needs."""
     settings = load_settings(config, **flags)
     writable(settings.home)
-    studio = Studio(settings)
     wanted = list(names) or [settings.model, settings.encoder]
-    for name in wanted:  # a wrong name is refused before anything is downloaded
-        studio.store.status(name)
     with reporter.progress() as watch:
-        watched = Studio(settings, watch)
+        studio = Studio(settings, watch)
+        for name in wanted:  # a wrong name is refused before anything is downloaded
+            studio.store.status(name)
         for name in wanted:
-            watched.weights(name)
+            studio.weights(name)
     _report_models(reporter, [studio.store.status(name) for name in wanted])
 
 
