@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.records import StepHit, Trajectory, Verdict
+from agent.transcript import cut
 from retriever.passage import Passage, ScorePart
 from ui import markup
 from ui.latex import renderable
@@ -77,9 +78,9 @@ def _card(hit: StepHit, passage: Passage | None) -> Card:
     return Card(
         id=hit.id,
         title=hit.title or (passage.title if passage else "") or hit.id,
-        statement=_cut(passage.text, PASSAGE_CHARS) if passage else "",
+        statement=cut(passage.text, PASSAGE_CHARS) if passage else "",
         kind=passage.kind if passage else "",
-        use_when=_cut(passage.use_when, PASSAGE_CHARS) if passage else "",
+        use_when=cut(passage.use_when, PASSAGE_CHARS) if passage else "",
         scores=(("score", number(hit.score)), *parts),
         verdict=hit.verdict,
         reason=hit.reason,
@@ -118,7 +119,7 @@ def thought(shown: Thought) -> str:
 
 def lookup(shown: Lookup) -> str:
     """A look-up: query, theorem cards, and the fact recalled from them."""
-    query = markup.inline(_cut(shown.query, QUERY_CHARS))
+    query = markup.inline(cut(shown.query, QUERY_CHARS))
     parts = [f'<p class="rd-query">{query}</p>' if query else _waiting()]
     if shown.cards is not None:
         parts += [card(one) for one in shown.cards] or ['<p class="rd-note">Nothing new was found.</p>']
@@ -204,7 +205,3 @@ def _text(markup_: str) -> str:
 
 def _waiting() -> str:
     return '<p class="rd-waiting">…</p>'
-
-
-def _cut(text: str, chars: int) -> str:
-    return text if len(text) <= chars else text[: chars - 1].rstrip() + "…"
