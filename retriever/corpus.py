@@ -1,20 +1,35 @@
-"""Corpora: JSONL files of passages, read line by line, checked and hashed."""
+"""Corpora: passages gathered from their sources, checked and hashed."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
 from retriever.errors import BadInputError
+from retriever.jsonl import REMEDY, Row, reasons, rows, shown
 from retriever.passage import Passage
+from retriever.proofs import from_proofwiki, without_proof
 
-REMEDY = "Mend the line, or leave bad lines out with --skip-bad"
+PASSAGES = 'Passages are lines {"id": …, "text": …}, or theorems in LaTeX and Markdown files'
+
+
+class Found(NamedTuple):
+    """What a reader came upon: a place ("FILE, line N"), and the passage there or why there is none.
+
+    ``passage`` is a string where something is wrong, and None where nothing is and yet there is no passage.
+    ``note`` says what was left out on purpose; notes are counted.
+    """
+
+    place: str
+    passage: Passage | str | None
+    note: str = ""
 
 
 class Corpus:
@@ -22,15 +37,25 @@ class Corpus:
 
     Args:
         passages: The passages.
-        skipped: One line for each bad line that was left out ("FILE, line N: reason").
+        skipped: One line for each bad line or file that was left out ("FILE, line N: reason").
+        counts: How many passages came from each source.
+        notes: What was left out on purpose, a line a source and reason ("FILE: 67 × …").
 
     Raises:
         BadInputError: Two passages share an id.
     """
 
-    def __init__(self, passages: Iterable[Passage], skipped: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        passages: Iterable[Passage],
+        skipped: Sequence[str] = (),
+        counts: Mapping[str, int] = MappingProxyType({}),
+        notes: Sequence[str] = (),
+    ) -> None:
         self.passages: tuple[Passage, ...] = tuple(passages)
         self.skipped: tuple[str, ...] = tuple(skipped)
+        self.counts: dict[str, int] = dict(counts)
+        self.notes: tuple[str, ...] = tuple(notes)
         seen: set[str] = set()
         for passage in self.passages:
             if passage.id in seen:
@@ -47,27 +72,17 @@ class Corpus:
         """Read JSONL corpora as one; ids must be unique over all of them.
 
         Args:
-            paths: Files with one JSON object a line: ``id`` and ``text``, and where known ``title``,
-                ``kind``, ``source``, ``tags``, ``aliases``, ``use_when``. Other keys are ignored, and so are
-                empty lines.
+            paths: Files with one JSON object a line; see `passage_of`. Blank lines are ignored.
             skip_bad: Leave bad lines out and list them in ``skipped`` instead of stopping at the first.
 
         Raises:
-            BadInputError: A file cannot be read, or a line is bad; names file, line number and reason.
+            BadInputError: A file cannot be read or holds no passage, or a line is bad; names file, line
+                number and reason.
         """
-        passages: dict[str, Passage] = {}
-        skipped: list[str] = []
+        gathering = Gathering(skip_bad=skip_bad)
         for path in paths:
-            for number, line in _lines(Path(path)):
-                found = _parse(line, passages)
-                if isinstance(found, Passage):
-                    passages[found.id] = found
-                    continue
-                complaint = f"{path}, line {number}: {found}"
-                if not skip_bad:
-                    raise BadInputError(complaint, REMEDY)
-                skipped.append(complaint)
-        return cls(passages.values(), skipped)
+            gathering.take(shown(path), read_passages(Path(path)))
+        return gathering.corpus()
 
     @property
     def sha256(self) -> str:
@@ -87,50 +102,93 @@ class Corpus:
         return iter(self.passages)
 
 
+class Gathering:
+    """Turns what readers find into one corpus with unique ids.
+
+    Args:
+        skip_bad: List what is wrong in ``skipped`` instead of stopping at it.
+    """
+
+    def __init__(self, *, skip_bad: bool = False) -> None:
+        self.skip_bad = skip_bad
+        self.skipped: list[str] = []
+        self.counts: Counter[str] = Counter()
+        self._notes: Counter[tuple[str, str]] = Counter()
+        self._passages: dict[str, Passage] = {}
+
+    def take(self, source: str, found: Iterable[Found]) -> None:
+        """Take all that a reader finds in a source, named as people should see it.
+
+        Raises:
+            BadInputError: Something is wrong (and ``skip_bad`` is not set), or there is no passage.
+        """
+        complaints = 0
+        for place, passage, note in found:
+            complaint = self._keep(passage)
+            if note:
+                self._notes[source, note] += 1
+            if complaint is None:
+                self.counts[source] += isinstance(passage, Passage)
+                continue
+            if not self.skip_bad:
+                raise BadInputError(f"{place}: {complaint}", REMEDY)
+            complaints += 1
+            self.skipped.append(f"{place}: {complaint}")
+        if not self.counts[source]:
+            reason = f" ({complaints} bad, the first: {self.skipped[-complaints]})" if complaints else ""
+            raise BadInputError(f"{source} holds no passage{reason}", PASSAGES)
+
+    def corpus(self) -> Corpus:
+        """What was taken so far."""
+        notes = [f"{source}: {count:,} × {note}" for (source, note), count in self._notes.items()]
+        return Corpus(self._passages.values(), self.skipped, self.counts, notes)
+
+    def _keep(self, passage: Passage | str | None) -> str | None:
+        """Keep a passage; the complaint where it cannot be kept."""
+        if not isinstance(passage, Passage):
+            return passage
+        if passage.id in self._passages:
+            return f"the id {passage.id!r} is already taken"
+        self._passages[passage.id] = passage
+        return None
+
+
+def read_passages(path: Path) -> Iterator[Found]:
+    """The passages of a JSONL corpus, line by line.
+
+    A ProofWiki page that holds proofs after its statement gives the statement (`retriever.proofs`), which is
+    noted.
+
+    Raises:
+        BadInputError: The file cannot be read.
+    """
+    for place, row in rows(path):
+        if isinstance(row, str):
+            yield Found(place, row)
+        else:
+            statement, note = without_proof(row) if from_proofwiki(row) else (row, "")
+            yield Found(place, passage_of(statement), note)
+
+
+def passage_of(row: Row) -> Passage | str:
+    """The passage of one JSON object, or the reason why there is none.
+
+    Keys: ``id`` and ``text``, and where known ``title``, ``kind``, ``source``, ``tags``, ``aliases``,
+    ``use_when``. ``categories`` stand in for missing ``tags`` (ProofWiki), and a row with a programming
+    ``language`` and no ``kind`` is code. Other keys, and those that are null, are ignored.
+    """
+    known = {key: value for key, value in row.items() if value is not None}
+    if "categories" in known:
+        known.setdefault("tags", known["categories"])
+    if "language" in known:
+        known.setdefault("kind", "code")
+    try:
+        return Passage.model_validate(known)
+    except ValidationError as error:
+        return reasons(error)
+
+
 def shipped_theorems() -> Corpus:
     """The theorems that come with the product (``retriever/data/theorems.jsonl``)."""
     with resources.as_file(resources.files("retriever") / "data" / "theorems.jsonl") as path:
         return Corpus.from_file(path)
-
-
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Number (from 1) and bytes of every line that is not blank."""
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                if line.strip():
-                    yield number, line
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise BadInputError(f"cannot read {path}: {reason}", "Name a JSONL file that exists") from error
-
-
-def _parse(line: bytes, known: dict[str, Passage]) -> Passage | str:
-    """The passage of one line, or the reason why there is none."""
-    try:
-        row = json.loads(line.decode("utf-8-sig"))  # some editors begin a file with a byte order mark
-    except UnicodeDecodeError as error:
-        return f"not UTF-8 (byte {error.start + 1} of the line)"
-    except (ValueError, RecursionError) as error:
-        return f"not JSON ({error})"
-    if not isinstance(row, dict):
-        return f"not a JSON object but {type(row).__name__}"
-    try:
-        passage = Passage.model_validate({key: value for key, value in row.items() if value is not None})
-    except ValidationError as error:
-        return "; ".join(_reason(dict(problem)) for problem in error.errors())
-    return f"the id {passage.id!r} is already taken" if passage.id in known else passage
-
-
-def _reason(problem: dict[str, Any]) -> str:
-    where = ".".join(str(part) for part in problem["loc"])
-    match problem["type"]:
-        case "missing":
-            return f"{where} is missing"
-        case "string_unicode":  # a lone surrogate can be written in JSON and cannot be stored anywhere
-            return f"{where} is not valid Unicode"
-        case "string_too_short":
-            return f"{where} is empty"
-        case _:
-            message: str = problem["msg"]
-            return f"{where}: {message[:1].lower()}{message[1:]}"

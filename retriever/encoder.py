@@ -1,4 +1,4 @@
-"""The bi-encoder: texts in, unit vectors out, from a local sentence-transformers folder."""
+"""The bi-encoder: texts in, unit vectors out, from a local folder of weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from retriever.errors import BadInputError, WeightsError
+from retriever.backends import Backend, choose, open_model
+from retriever.errors import BadInputError
+from retriever.loading import Dtype, Pooling, Recipe
 from retriever.passage import Passage
 
 if TYPE_CHECKING:
@@ -22,25 +24,8 @@ if TYPE_CHECKING:
 Vectors = npt.NDArray[np.float32]
 Progress = Callable[[int, int], None]  # called with (done, total)
 
-# The files of a model folder that decide its vectors; others (a README, the store's notes) may change.
-_WEIGHTS = (".safetensors", ".model")
-_SETTINGS = frozenset(
-    {
-        "adapter_config.json",
-        "added_tokens.json",
-        "config.json",
-        "config_sentence_transformers.json",
-        "merges.txt",
-        "modules.json",
-        "sentence_bert_config.json",
-        "special_tokens_map.json",
-        "tokenizer.json",
-        "tokenizer_config.json",
-        "vocab.json",
-        "vocab.txt",
-    }
-)
-_PULL = "Run: rader models pull"
+# No language has longer tokens on average; spares reading a book to keep its first page.
+_CHARS_A_TOKEN = 100
 
 
 class _Task(NamedTuple):
@@ -54,12 +39,21 @@ class Encoder:
     """Turns queries and passages into unit vectors; cheap to make, loads its weights when first used.
 
     Args:
-        path: Folder in sentence-transformers format with safetensors weights. Nothing is fetched, no code of
-            the folder is run.
+        path: Folder with safetensors weights, in sentence-transformers format or plain transformers. Nothing
+            is fetched, no code of the folder is run.
+        adapter: Folder of a LoRA adapter (PEFT, safetensors) for these weights.
         query_prompt: Put before every query.
         passage_prompt: Put before every passage.
         max_tokens: Read at most so many tokens of a text; None takes the model's own limit.
         max_passage_tokens: Read fewer tokens of a passage than of a query; None reads as many.
+        pooling: What stands for the text: the mean of its tokens, the last or the first one. None takes what
+            the folder says; where it says nothing, the last token of a decoder and the mean of others.
+        append_eos: End every text with the tokeniser's end-of-sequence token, also one that is cut.
+        causal: Whether a token sees only those before it; None takes what the folder says.
+        dtype: Type of the weights; None takes what the folder says.
+        backend: What computes: ``torch``, ``onnx`` (the extra ``onnx``), ``onnx-int8``, which rounds, or
+            ``auto``, which takes the fastest that is installed and gives torch's vectors.
+        cache: Where a backend keeps the model in its own format; None keeps it as long as the process lives.
         device: A torch device; None takes cuda, else mps, else cpu.
         batch_size: Texts in one forward pass.
 
@@ -68,39 +62,67 @@ class Encoder:
         cut_passages: Passages so far that were longer than ``max_passage_tokens`` and were cut.
 
     Raises:
+        MissingExtraError: The backend is not installed.
         WeightsError: The folder does not hold a model.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one keyword for each thing that can be chosen
         self,
         path: str | Path,
         *,
+        adapter: str | Path | None = None,
         query_prompt: str = "",
         passage_prompt: str = "",
         max_tokens: int | None = None,
         max_passage_tokens: int | None = None,
+        pooling: Pooling | None = None,
+        append_eos: bool = False,
+        causal: bool | None = None,
+        dtype: Dtype | None = None,
+        backend: Backend = "torch",
+        cache: str | Path | None = None,
         device: str | None = None,
         batch_size: int = 32,
     ) -> None:
-        self.path = Path(path)
+        self.recipe = Recipe(
+            path=Path(path),
+            adapter=Path(adapter) if adapter else None,
+            pooling=pooling,
+            append_eos=append_eos,
+            causal=causal,
+            dtype=dtype,
+        )
+        self.recipe.check()
+        if backend != "auto":  # which needs torch to choose
+            choose(backend, self.recipe, device)
         self.query_prompt = query_prompt
         self.passage_prompt = passage_prompt
         self.batch_size = batch_size
         self.cut_queries = 0
         self.cut_passages = 0
+        self._backend = backend
+        self._cache = Path(cache) if cache else None
         self._limit = max_tokens
         self._passage_limit = max_passage_tokens
         self._device = device
         self._lock = threading.Lock()  # a fast tokeniser must not be used by two threads at once
         self._loading = threading.Lock()
         self._loaded: SentenceTransformer | None = None
-        if not next(self.path.glob("*.safetensors"), None):
-            raise WeightsError(f"no model with safetensors weights in {self.path}", _PULL)
+
+    @property
+    def path(self) -> Path:
+        """The folder of the weights."""
+        return self.recipe.path
 
     @property
     def name(self) -> str:
-        """The folder's name, for messages and manifests."""
-        return self.path.name
+        """The folder's name, the adapter's where there is one, for messages and manifests."""
+        return (self.recipe.adapter or self.recipe.path).name
+
+    @cached_property
+    def backend(self) -> Backend:
+        """What computes here, chosen where that was left to ``auto``."""
+        return choose(self._backend, self.recipe, self._device)
 
     @property
     def dim(self) -> int:
@@ -120,17 +142,19 @@ class Encoder:
 
     @cached_property
     def fingerprint(self) -> str:
-        """sha256 over all that decides a vector: weights, tokeniser, pooling, limit, prompts; 64 hex digits.
+        """sha256 over all that decides a vector, 64 hex digits.
 
+        Weights, tokeniser, adapter, pooling, end-of-sequence token, limits, prompts, and the backend where it
+        rounds. What is as the folder says adds nothing: an index stays valid when a choice is added here.
         Computed from the files, without loading the model.
         """
-        files = sorted(file for file in self.path.rglob("*") if _decides(file))
-        parts = {
-            "files": {str(file.relative_to(self.path)): _sha256(file) for file in files},
+        parts = self.recipe.parts() | {
             "prompts": [self.query_prompt, self.passage_prompt],
             "max_tokens": [self._limit, self._passage_limit],
             "normalised": True,
         }
+        if self._backend == "onnx-int8":
+            parts["backend"] = self._backend
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def load(self) -> None:
@@ -174,65 +198,41 @@ class Encoder:
     ) -> tuple[Vectors, int]:
         """Vectors in the order of ``texts``, and how many texts were cut."""
         vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
-        counts = self.token_counts(texts, task.prompt) if texts else []
+        room, total = task.limit * _CHARS_A_TOKEN, 0
         # Longest first: a batch pads little, and memory that will not do fails at once.
-        order = sorted(range(len(texts)), key=lambda i: -counts[i])
+        order = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
         for start in range(0, len(order), self.batch_size):
             batch = order[start : start + self.batch_size]
-            vectors[batch] = self._forward([texts[i] for i in batch], task)
+            vectors[batch], cut = self._forward([texts[row][:room] for row in batch], task)
+            total += sum(over or len(texts[row]) > room for row, over in zip(batch, cut, strict=True))
             if progress:
                 progress(start + len(batch), len(texts))
         _check(vectors, names)
-        return vectors, sum(count > task.limit for count in counts)
+        return vectors, total
 
-    def _forward(self, texts: list[str], task: _Task) -> Vectors:
+    def _forward(self, texts: list[str], task: _Task) -> tuple[Vectors, list[bool]]:
+        """Unit vectors of one batch, and which texts were cut."""
+        import torch
+        from sentence_transformers.util import batch_to_device
+
         model = self._model
-        with self._lock:
-            found = model.encode(
-                texts,
-                prompt=task.prompt,  # also where it is empty: the folder may name a default
-                batch_size=len(texts),
-                show_progress_bar=False,
-                normalize_embeddings=True,
-                processing_kwargs={"text": {"max_length": task.limit, "truncation": True}},
-            )
-        return np.asarray(found, dtype=np.float32)
+        how: Any = {"text": {"max_length": task.limit, "truncation": True}}
+        with self._lock, torch.inference_mode():
+            features: Any = model.preprocess(texts, prompt=task.prompt, processing_kwargs=how)
+            cut = [bool(encoding.overflowing) for encoding in features.encodings]
+            found = model(batch_to_device(features, model.device))["sentence_embedding"]
+        vectors = found.float().cpu().numpy()
+        # In float32 here, since bfloat16 rounds a length by more than a thousandth.
+        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0), cut
 
     @property
     def _model(self) -> SentenceTransformer:
         if self._loaded is None:
             with self._loading:
                 if self._loaded is None:
-                    self._loaded = self._open()
+                    self._loaded = open_model(self.recipe, self.backend, self._device, self._cache)
         return self._loaded
-
-    def _open(self) -> SentenceTransformer:
-        from safetensors import SafetensorError
-        from sentence_transformers import SentenceTransformer
-        from transformers.utils import logging
-
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-        safe: dict[str, Any] = {"use_safetensors": True}
-        try:
-            return SentenceTransformer(
-                str(self.path),
-                device=self._device or _best_device(),
-                local_files_only=True,
-                trust_remote_code=False,
-                model_kwargs=safe,
-            )
-        except (OSError, ValueError, KeyError, SafetensorError) as error:
-            raise WeightsError(
-                f"cannot load the model in {self.path}: {_first_line(error)}", _PULL
-            ) from error
-
-
-def _best_device() -> str:
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def _check(vectors: Vectors, names: Sequence[str]) -> None:
@@ -244,16 +244,3 @@ def _check(vectors: Vectors, names: Sequence[str]) -> None:
             f"the encoder gave {len(bad)} vector(s) that are zero or not a number, the first for {name!r}",
             "Check that text, or use another encoder",
         )
-
-
-def _decides(file: Path) -> bool:
-    return file.suffix in _WEIGHTS or file.name in _SETTINGS
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

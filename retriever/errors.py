@@ -8,7 +8,8 @@ RaderError
 │   └── UnreachableError   no source of a model answers
 ├── IndexMissingError      nothing has been indexed yet, or the build was not finished
 ├── IndexMismatchError     the index was built with another encoder
-└── StorageError           a folder cannot be written to
+├── IndexServerError       the Chroma server does not answer, or refuses
+└── StorageError           a folder cannot be read or written
 
 Every error says in one line what is wrong and, in ``remedy``, what to do next.
 """
@@ -65,5 +66,9 @@ class IndexMismatchError(RaderError):
     """The index was built with another encoder than the one that searches it."""
 
 
+class IndexServerError(RaderError):
+    """The Chroma server does not answer, refuses the token, or answers with an error."""
+
+
 class StorageError(RaderError):
-    """A folder cannot be written to: read-only, full or not a folder."""
+    """A folder cannot be read or written: no permission, read-only, full or not a folder."""

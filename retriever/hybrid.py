@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 Scores = Mapping[str, float]
+_Values = npt.NDArray[np.float64]
 
 
 def z_scores(scores: Scores) -> dict[str, float]:
@@ -14,12 +16,8 @@ def z_scores(scores: Scores) -> dict[str, float]:
 
     All zero where the scores do not differ: such a side has no opinion.
     """
-    values = np.array(list(scores.values()), dtype=np.float64)
-    spread = float(values.std()) if len(values) else 0.0
-    if spread <= 1e-9 * max(1.0, float(np.abs(values).max(initial=0.0))):  # rounding alone is no difference
-        return dict.fromkeys(scores, 0.0)
-    mean = float(values.mean())
-    return {key: (value - mean) / spread for key, value in scores.items()}
+    values = _z(np.array(list(scores.values()), dtype=np.float64))
+    return dict(zip(scores, values.tolist(), strict=True))
 
 
 def interpolate(dense: Scores, lexical: Scores, alpha: float) -> list[tuple[str, float]]:
@@ -35,17 +33,20 @@ def interpolate(dense: Scores, lexical: Scores, alpha: float) -> list[tuple[str,
         empty side counts for nothing, so the other's order stands.
     """
     ids = sorted(dense.keys() | lexical.keys())  # sums of floats depend on their order
-    first, second = z_scores(_filled(dense, ids)), z_scores(_filled(lexical, ids))
-    # Rounded, so that scores which differ by rounding alone are ties.
-    scores = {key: round(alpha * first[key] + (1 - alpha) * second[key], 12) for key in ids}
-    return ranked(scores)
+    scores = alpha * _z(_filled(dense, ids)) + (1 - alpha) * _z(_filled(lexical, ids))
+    scores = scores.round(12) + 0.0  # scores that differ by rounding alone are ties; no minus zero
+    order = np.argsort(-scores, kind="stable")
+    return [(ids[row], score) for row, score in zip(order, scores[order].tolist(), strict=True)]
 
 
-def ranked(scores: Scores) -> list[tuple[str, float]]:
-    """Ids with scores, best first, ties by id."""
-    return sorted(scores.items(), key=lambda item: (-item[1], item[0]))
+def _z(values: _Values) -> _Values:
+    spread = float(values.std()) if len(values) else 0.0
+    if spread <= 1e-9 * max(1.0, float(np.abs(values).max(initial=0.0))):  # rounding alone is no difference
+        return np.zeros_like(values)
+    standard: _Values = (values - values.mean()) / spread
+    return standard
 
 
-def _filled(scores: Scores, ids: list[str]) -> dict[str, float]:
+def _filled(scores: Scores, ids: Sequence[str]) -> _Values:
     lowest = min(scores.values(), default=0.0)
-    return {key: scores.get(key, lowest) for key in ids}
+    return np.array([scores.get(key, lowest) for key in ids], dtype=np.float64)

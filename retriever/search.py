@@ -3,55 +3,61 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, Unpack, get_args
 
-from pydantic import BaseModel, ConfigDict
-
+from retriever.candidates import Found, Scope, Searchable
 from retriever.encoder import Encoder, Vectors
 from retriever.errors import BadInputError
-from retriever.hybrid import interpolate
-from retriever.passage import Hit, Passage, ScorePart
+from retriever.passage import Passage
+from retriever.rerank import Reranker, reorder
+from retriever.result import Clock, SearchResult
 
 if TYPE_CHECKING:
     from langchain_core.retrievers import BaseRetriever
 
-    from retriever.index import Index, Where
+    from retriever.index import Where
+
+__all__ = ["MODES", "NOT_PROMOTED", "Filters", "Mode", "Retriever", "SearchResult"]
 
 Mode = Literal["bm25", "base", "rader", "hybrid"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 
 ALPHA = 0.8  # best of 0.3 … 0.9 on 266 TheoremQA questions; also the paper's, outside mathematics
-CANDIDATES = 100  # of each side, before hybrid scores are worked out
+RERANK_DEPTH = 100  # the paper's
 QUERY_CHARS = 20_000  # no encoder here reads more, and BM25 over a whole book finds everything
 NOT_PROMOTED = "no retriever has been promoted yet: the untrained base answered"
 
 
-class SearchResult(BaseModel):
-    """What one search found.
+class Filters(TypedDict, total=False):
+    """Which passages may be found; what is empty or missing takes all.
 
-    ``ms`` holds milliseconds by stage: encode, search, rerank, total. ``note`` says what the user should know
-    about how the answer came about: a query that was cut, a retriever that stands in for another.
+    ``kinds``, ``tags`` and ``sources`` name what a passage must have one of; ``without`` kinds that it must
+    not have.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    kinds: Sequence[str]
+    without: Sequence[str]
+    tags: Sequence[str]
+    sources: Sequence[str]
 
-    query: str
-    retriever: Mode
-    hits: list[Hit]
-    ms: dict[Literal["encode", "search", "rerank", "total"], float]
-    note: str = ""
 
-    def to_json(self) -> dict[str, Any]:
-        """The object that ``rader search --json`` prints; ``note`` is there only where there is one."""
-        hits = [
-            {"id": hit.passage.id, "title": hit.passage.title, "score": hit.score, "parts": dict(hit.parts)}
-            for hit in self.hits
-        ]
-        result: dict[str, Any] = {"query": self.query, "retriever": self.retriever, "hits": hits}
-        result["ms"] = dict(self.ms)
-        return result | ({"note": self.note} if self.note else {})
+class _Encoded(NamedTuple):
+    """A query as it is searched for; ``vector`` is None where only words count."""
+
+    text: str
+    vector: Vectors | None
+    note: str
+    ms: float
+
+
+class _Ask(NamedTuple):
+    """What all queries of one call share."""
+
+    k: int
+    mode: Mode
+    where: Where | None
+    reranker: Reranker | None
 
 
 class Retriever:
@@ -63,20 +69,40 @@ class Retriever:
         name: How to search where a call does not say: ``bm25`` (words), ``base`` (the untrained encoder),
             ``rader`` (the promoted one) or ``hybrid`` (encoder and words together).
         alpha: Weight of the encoder in hybrid search, 0 to 1; the default was chosen on TheoremQA questions.
+        reranker: Orders the best hits anew where a call does not say otherwise.
+        rerank_depth: How many hits the reranker scores, at least 1.
+        label: What results are called instead of ``name``, such as the path of the encoder.
+        promoted: Whether ``encoder`` is a trained one; if not, ``rader`` says so.
 
     Raises:
-        BadInputError: ``name`` or ``alpha`` cannot be used.
+        BadInputError: ``name``, ``alpha`` or ``rerank_depth`` cannot be used.
     """
 
-    def __init__(self, index: Index, encoder: Encoder, name: Mode = "hybrid", alpha: float = ALPHA) -> None:
-        if name not in MODES:
-            raise BadInputError(f"no retriever is called {name!r}", f"Choose one of {', '.join(MODES)}")
+    def __init__(
+        self,
+        index: Searchable,
+        encoder: Encoder,
+        name: Mode = "hybrid",
+        alpha: float = ALPHA,
+        *,
+        reranker: Reranker | None = None,
+        rerank_depth: int = RERANK_DEPTH,
+        label: str = "",
+        promoted: bool = False,
+    ) -> None:
+        _check_mode(name)
         if not 0 <= alpha <= 1:
             raise BadInputError(f"alpha is {alpha}", "Give a number from 0 to 1")
+        if rerank_depth < 1:
+            raise BadInputError(f"the depth of reranking is {rerank_depth}", "Rerank at least one passage")
         self.index = index
         self.encoder = encoder
         self.name: Mode = name
         self.alpha = alpha
+        self.reranker = reranker
+        self.rerank_depth = rerank_depth
+        self.label = label
+        self.promoted = promoted
 
     def search(
         self,
@@ -84,8 +110,9 @@ class Retriever:
         k: int = 10,
         mode: Mode | None = None,
         *,
-        kinds: Sequence[str] = (),
-        without: Sequence[str] = (),
+        exclude: Collection[str] = (),
+        rerank: bool | None = None,
+        **filters: Unpack[Filters],
     ) -> SearchResult:
         """Find the ``k`` best passages for a query.
 
@@ -93,28 +120,47 @@ class Retriever:
             query: A question or a reasoning step; beyond the encoder's limit it is cut, and a note says so.
             k: At least 1; fewer hits come back where fewer passages match.
             mode: Search this way instead of as ``name`` says.
-            kinds: Only passages of these kinds, such as ``theorem`` or ``code``; empty takes all.
-            without: No passages of these kinds.
+            exclude: Ids that leave the candidates before anything is ranked.
+            rerank: Whether to use the reranker; None does where there is one.
+            filters: ``kinds``, ``without``, ``tags``, ``sources``: see `Filters`.
 
         Raises:
-            BadInputError: The query is empty, ``k`` is below 1, or there is no such mode.
+            BadInputError: The query is empty, ``k`` is below 1, there is no such mode, or no reranker.
+        """
+        return self.search_many([query], k, mode, exclude=[exclude], rerank=rerank, **filters)[0]
+
+    def search_many(
+        self,
+        queries: Sequence[str],
+        k: int = 10,
+        mode: Mode | None = None,
+        *,
+        exclude: Sequence[Collection[str]] = (),
+        rerank: bool | None = None,
+        **filters: Unpack[Filters],
+    ) -> list[SearchResult]:
+        """`search` for many queries, which are encoded together.
+
+        Args:
+            queries: Any number.
+            k: Hits a query.
+            mode: As in `search`, and so are ``rerank`` and ``filters``.
+            exclude: For each query the ids that leave its candidates; empty excludes nothing.
+
+        Raises:
+            BadInputError: As `search`; or ``exclude`` is neither empty nor as long as ``queries``.
         """
         mode = mode or self.name
-        _check(query, k, mode)
-        clock = _Clock()
-        text, notes = query[:QUERY_CHARS], []
-        if len(query) > QUERY_CHARS:
-            notes.append(f"the query was cut: {QUERY_CHARS} of {len(query)} characters were read")
-        vector: Vectors | None = None
-        if mode != "bm25":
-            with clock.stage("encode"):
-                vector, cut = self._encode(text)
-            notes += [cut] if cut else []
-        with clock.stage("search"):
-            hits = self._hits(text, vector, k, mode, self._where(kinds, without))
-        if mode == "rader":
-            notes.append(NOT_PROMOTED)
-        return SearchResult(query=query, retriever=mode, hits=hits, ms=clock.ms(), note="; ".join(notes))
+        _check(queries, k, mode, exclude)
+        if rerank and self.reranker is None:
+            raise BadInputError("there is no reranker", "Name one, or search without")
+        ask = _Ask(k, mode, self._where(**filters), None if rerank is False else self.reranker)
+        return [
+            self._answer(query, encoded, ask, frozenset(ids))
+            for query, encoded, ids in zip(
+                queries, self._encode(queries, mode), exclude or [()] * len(queries), strict=True
+            )
+        ]
 
     def get(self, ids: Sequence[str]) -> list[Passage]:
         """The passages with these ids, in the order asked; unknown ids are left out."""
@@ -125,84 +171,86 @@ class Retriever:
 
         Args:
             k: Documents a call.
-            search: ``mode``, ``kinds`` and ``without`` as in `search`.
+            search: ``mode``, ``kinds``, ``tags`` … as in `search`.
         """
         from retriever.langchain import LangChainRetriever
 
-        return LangChainRetriever(retriever=self, k=k, **search)
+        return LangChainRetriever(retriever=self, k=k, search_kwargs=search)
 
-    def _encode(self, text: str) -> tuple[Vectors, str]:
-        vector = self.encoder.encode_queries([text])[0]
-        tokens, limit = (
-            self.encoder.token_counts([text], self.encoder.query_prompt)[0],
-            self.encoder.max_tokens,
-        )
-        if tokens <= limit:
-            return vector, ""
-        return vector, f"the query was cut: the encoder read {limit} of {tokens} tokens"
+    def _encode(self, queries: Sequence[str], mode: Mode) -> list[_Encoded]:
+        start = time.perf_counter()
+        texts = [query[:QUERY_CHARS] for query in queries]
+        notes = [_cut_note(len(query), QUERY_CHARS, "characters") for query in queries]
+        if mode == "bm25" or not texts:
+            return [_Encoded(text, None, note, 0.0) for text, note in zip(texts, notes, strict=True)]
+        encoder, cut_before = self.encoder, self.encoder.cut_queries
+        vectors = encoder.encode_queries(texts)
+        if encoder.cut_queries > cut_before:  # counting tokens takes time, so only where it matters
+            tokens = encoder.token_counts(texts, encoder.query_prompt)
+            cuts = [_cut_note(count, encoder.max_tokens, "tokens") for count in tokens]
+            notes = [_join(*both) for both in zip(notes, cuts, strict=True)]
+        share = (time.perf_counter() - start) * 1000 / len(texts)
+        return [_Encoded(*one, share) for one in zip(texts, vectors, notes, strict=True)]
 
-    def _where(self, kinds: Sequence[str], without: Sequence[str]) -> Where | None:
-        """What the index is asked for; None where every kind will do."""
+    def _where(
+        self,
+        kinds: Sequence[str] = (),
+        without: Sequence[str] = (),
+        tags: Sequence[str] = (),
+        sources: Sequence[str] = (),
+    ) -> Where | None:
+        """What the index is asked for; None where every passage will do."""
         there = self.index.info.kinds
         wanted = [kind for kind in there if kind not in without and (not kinds or kind in kinds)]
-        return {"kind": wanted} if len(wanted) < len(there) else None
+        where: dict[str, Sequence[str]] = {"kind": wanted} if len(wanted) < len(there) else {}
+        where |= {name: values for name, values in (("tags", tags), ("source", sources)) if values}
+        return where or None
 
-    def _hits(self, text: str, vector: Vectors | None, k: int, mode: Mode, where: Where | None) -> list[Hit]:
-        if where is not None and not where["kind"]:
-            return []
-        if vector is None:
-            found = self._lexical(text, k, where)
-            return self._as_hits(found, {key: {"bm25": score} for key, score in found})
-        dense = self.index.search(vector, k if mode != "hybrid" else max(k, CANDIDATES), where)
-        if mode != "hybrid":
-            return [Hit(passage=passage, score=score, parts={"dense": score}) for passage, score in dense]
-        return self._hybrid(text, vector, {passage.id: score for passage, score in dense}, k, where)
+    def _answer(self, query: str, encoded: _Encoded, ask: _Ask, exclude: frozenset[str]) -> SearchResult:
+        clock, note, scope = Clock(encoded.ms), encoded.note, Scope(self.index, ask.where, exclude)
+        with clock.stage("search"):
+            found = self._found(encoded, ask, scope)
+        if ask.reranker:
+            with clock.stage("rerank"):
+                note = _join(note, reorder(ask.reranker, encoded.text, found, scope, self.rerank_depth))
+        with clock.stage("search"):
+            hits = scope.hits(found, ask.k)
+        if ask.mode == "rader" and not self.promoted:
+            note = _join(note, NOT_PROMOTED)
+        called = self.label if self.label and ask.mode == self.name else ask.mode
+        return SearchResult(query=query, retriever=called, hits=hits, ms=clock.ms(), note=note)
 
-    def _hybrid(
-        self, text: str, vector: Vectors, dense: dict[str, float], k: int, where: Where | None
-    ) -> list[Hit]:
-        """Both sides' best candidates; each gets its true score of the other side too before z-scores."""
-        words = self._lexical(text, max(k, CANDIDATES), where)
-        dense |= self.index.cosines(vector, [key for key, _ in words if key not in dense])
-        lexical = self.index.lexical.scores(text, dense)
-        found = interpolate(dense, lexical, self.alpha)[:k]
-        return self._as_hits(found, {key: {"dense": dense[key], "bm25": lexical[key]} for key, _ in found})
-
-    def _lexical(self, text: str, k: int, where: Where | None) -> list[tuple[str, float]]:
-        return self.index.lexical.search(text, k, self.index.ids(where) if where else None)
-
-    def _as_hits(
-        self, found: list[tuple[str, float]], parts: Mapping[str, dict[ScorePart, float]]
-    ) -> list[Hit]:
-        passages = self.index.get([key for key, _ in found])
-        return [
-            Hit(passage=passage, score=score, parts=parts[key])
-            for passage, (key, score) in zip(passages, found, strict=True)
-        ]
+    def _found(self, encoded: _Encoded, ask: _Ask, scope: Scope) -> Found:
+        if scope.is_empty:
+            return Found()
+        n = max(ask.k, self.rerank_depth) if ask.reranker else ask.k
+        if encoded.vector is None:
+            return scope.lexical(encoded.text, n)
+        if ask.mode == "hybrid":
+            return scope.hybrid(encoded.text, encoded.vector, n, self.alpha)
+        return scope.dense(encoded.vector, n)
 
 
-class _Clock:
-    """Milliseconds by stage; a stage that did not run took none."""
-
-    def __init__(self) -> None:
-        self._start = time.perf_counter()
-        self._stages = {"encode": 0.0, "search": 0.0, "rerank": 0.0}
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self._stages[name] = (time.perf_counter() - start) * 1000
-
-    def ms(self) -> dict[Any, float]:
-        total = (time.perf_counter() - self._start) * 1000
-        return {name: round(value, 3) for name, value in (self._stages | {"total": total}).items()}
+def _join(*notes: str) -> str:
+    return "; ".join(filter(None, notes))
 
 
-def _check(query: str, k: int, mode: str) -> None:
-    if not query.strip():
+def _cut_note(length: int, limit: int, unit: str) -> str:
+    return f"the query was cut: {limit} of {length} {unit} were read" if length > limit else ""
+
+
+def _check(queries: Sequence[str], k: int, mode: str, exclude: Sequence[Collection[str]]) -> None:
+    if not all(query.strip() for query in queries):
         raise BadInputError("the query is empty", "Ask for something")
     if k < 1:
         raise BadInputError(f"k is {k}", "Ask for at least one passage")
+    _check_mode(mode)
+    if exclude and len(exclude) != len(queries):
+        raise BadInputError(
+            f"{len(exclude)} lists of excluded ids for {len(queries)} queries", "Give one for each query"
+        )
+
+
+def _check_mode(mode: str) -> None:
     if mode not in MODES:
         raise BadInputError(f"no retriever is called {mode!r}", f"Choose one of {', '.join(MODES)}")

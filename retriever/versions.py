@@ -1,16 +1,19 @@
-"""The index folder: a sub-folder a version, a manifest in each that is complete, a pointer to the current.
+"""The index folder: a sub-folder a version, a manifest in each that is complete, a pointer to what serves.
 
 home/index/
-├── build.lock        held by the one build that may run
-├── current.json      {"current": NAME, "previous": NAME}: switched in one step
-└── NAME/             a version, named by its fingerprint
-    ├── chroma-…/, lexical/  written while it is built
-    └── manifest.json written last: without it the version is half-written
+├── build.lock         held by the one build that may run
+├── current.json       {"encoders": {ENCODER: {"current": NAME, "previous": NAME}}}: switched in one step
+└── NAME/              a version, named by its fingerprint
+    ├── building.json  written first: what the version will be
+    ├── rows/          passages and vectors
+    ├── chroma-…/, lexical/
+    └── manifest.json  written last: without it the version is half-written
+
+Every encoder has a version that serves, so that the base and a trained retriever can be used side by side.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -18,41 +21,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from retriever.errors import StorageError
+from retriever.index_info import IndexInfo, Serving
 
 STORAGE_REMEDY = "Make room and check its permissions, or set RADER_HOME to another folder"
-SCHEMA = 1  # raise when the layout of a version, the tokeniser or BM25's settings change: it forces a rebuild
-
-
-class IndexInfo(BaseModel):
-    """What an index holds and how it was made; its manifest.
-
-    ``encoded`` and ``reused`` count the vectors that were computed and those taken over from the index before
-    by the build that finished it; ``cut`` counts passages among the encoded that were longer than the encoder
-    reads.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    fingerprint: str
-    encoder: str
-    encoder_fingerprint: str
-    corpus_sha256: str
-    dim: int
-    count: int
-    kinds: dict[str, int] = Field(default_factory=dict)
-    encoded: int = 0
-    reused: int = 0
-    cut: int = 0
-    seconds: float = 0.0
-
-
-def fingerprint(encoder_fingerprint: str, corpus_sha256: str) -> str:
-    """Names an index: all that decides what it answers; 32 hex digits."""
-    parts = [SCHEMA, encoder_fingerprint, corpus_sha256, "cosine"]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
 class Versions:
@@ -62,66 +36,136 @@ class Versions:
         self.root = Path(home) / "index"
 
     def folder(self, name: str) -> Path:
-        """Where a version lives."""
+        """Where the files of a version are."""
         return self.root / name
+
+    def names(self) -> list[str]:
+        """All versions, complete or not, sorted."""
+        return (
+            sorted(path.name for path in self.root.iterdir() if path.is_dir()) if self.root.is_dir() else []
+        )
 
     def complete(self, name: str) -> IndexInfo | None:
         """The manifest of a version; None where there is none: never built, or not to its end."""
-        try:
-            return IndexInfo.model_validate_json((self.folder(name) / "manifest.json").read_bytes())
-        except (OSError, ValidationError):
-            return None
+        return _info(self.folder(name) / "manifest.json")
 
-    def current(self) -> IndexInfo | None:
-        """The version that serves; None where there is none."""
-        name = self._pointer().get("current")
+    def planned(self, name: str) -> IndexInfo | None:
+        """What a half-written version will be; None where it does not say."""
+        return _info(self.folder(name) / "building.json")
+
+    def serving(self) -> dict[str, Serving]:
+        """What serves each encoder (by fingerprint), the one that was changed last at the end."""
+        try:
+            pointer = json.loads((self.root / "current.json").read_bytes())
+            if "encoders" in pointer:
+                return {key: Serving(**names) for key, names in pointer["encoders"].items()}
+            return self._of_one_pointer(Serving(**pointer))
+        except (OSError, ValueError, TypeError, AttributeError):
+            return {}
+
+    def current(self, encoder_fingerprint: str | None = None) -> IndexInfo | None:
+        """The version that serves an encoder, or the one switched in last; None where there is none."""
+        serving = self.serving()
+        key = encoder_fingerprint if encoder_fingerprint is not None else next(reversed(serving), "")
+        name = serving.get(key, Serving()).current
         return self.complete(name) if name else None
+
+    def before(self, plan: IndexInfo) -> IndexInfo | None:
+        """The latest version of the same encoder, not the planned one itself; None if there is none."""
+        names = self.serving().get(plan.encoder_fingerprint, Serving())
+        found = (self.complete(name) for name in names if name and name != plan.fingerprint)
+        return next((info for info in found if info), None)
 
     def unfinished(self) -> bool:
         """Whether a build was begun and not finished."""
-        folders = self._folders()
-        return any(self.complete(folder.name) is None for folder in folders)
+        return any(self.complete(name) is None for name in self.names())
+
+    def begin(self, plan: IndexInfo) -> None:
+        """Note what is being built."""
+        self.folder(plan.fingerprint).mkdir(parents=True, exist_ok=True)
+        write_atomically(self.folder(plan.fingerprint) / "building.json", plan.model_dump_json())
 
     def finish(self, info: IndexInfo) -> None:
         """Write a version's manifest: from here on it is complete."""
         write_atomically(self.folder(info.fingerprint) / "manifest.json", info.model_dump_json(indent=2))
 
-    def switch(self, name: str) -> None:
-        """Let a complete version serve, and remove what is neither it nor the one that served before.
+    def switch(self, info: IndexInfo) -> None:
+        """Let a complete version serve its encoder, and remove what nobody needs any more.
 
-        Processes that still search the one before keep their files.
+        Every encoder keeps its version and the one before; of others, builds that can go on stay. Who
+        searches a version that is removed has to open the index again.
         """
-        pointer = self._pointer()
-        if pointer.get("current") != name:
-            pointer = {"current": name, "previous": pointer.get("current")}
-            write_atomically(self.root / "current.json", json.dumps(pointer))
-        for folder in self._folders():
-            if folder.name not in pointer.values():
-                shutil.rmtree(folder, ignore_errors=True)
+        before = self.serving().get(info.encoder_fingerprint, Serving())
+        same = before.current == info.fingerprint
+        self.point(info.encoder_fingerprint, before if same else Serving(info.fingerprint, before.current))
+        self._tidy(info.encoder_fingerprint, before)
+
+    def point(self, encoder_fingerprint: str, names: Serving) -> None:
+        """Set what serves an encoder; nothing, where ``names`` has no current one."""
+        serving = self.serving()
+        serving.pop(encoder_fingerprint, None)
+        serving |= {encoder_fingerprint: names} if names.current else {}
+        encoders = {key: entry._asdict() for key, entry in serving.items()}
+        write_atomically(self.root / "current.json", json.dumps({"encoders": encoders}, indent=2))
+
+    def reset(self, name: str) -> None:
+        """Make a version half-written again; what was the most work stays: its rows."""
+        (self.folder(name) / "manifest.json").unlink(missing_ok=True)
+        for path in self.folder(name).iterdir():
+            if path.is_dir() and path.name != "rows":
+                shutil.rmtree(path)
+
+    def remove(self, name: str) -> None:
+        """Remove a version; a removal that is cut off leaves it half-written."""
+        (self.folder(name) / "manifest.json").unlink(missing_ok=True)
+        shutil.rmtree(self.folder(name), ignore_errors=True)
+
+    def size(self, name: str) -> int:
+        """Bytes on this machine's disk."""
+        return sum(path.stat().st_size for path in self.folder(name).rglob("*") if path.is_file())
 
     @contextmanager
-    def building(self) -> Iterator[None]:
+    def building(self, *, wait: bool = True) -> Iterator[None]:
         """Hold the build lock, waiting for another build to end.
 
         Raises:
-            StorageError: The folder cannot be written to, now or during the build.
+            StorageError: The folder cannot be written to, now or during the build, or another build goes on
+                and ``wait`` is off.
         """
-        from filelock import FileLock
+        from filelock import FileLock, Timeout
 
         with storage_errors(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.root / "build.lock"):
+            try:
+                lock = FileLock(self.root / "build.lock").acquire(timeout=-1 if wait else 0)
+            except Timeout as error:
+                raise StorageError("another build of the index is running", "Wait for its end") from error
+            with lock:
                 yield
 
-    def _pointer(self) -> dict[str, str | None]:
-        try:
-            pointer = json.loads((self.root / "current.json").read_bytes())
-        except (OSError, ValueError):
-            return {}
-        return pointer if isinstance(pointer, dict) else {}
+    def _tidy(self, encoder_fingerprint: str, before: Serving) -> None:  # noqa: ARG002
+        kept = {name for names in self.serving().values() for name in names}
+        for name in self.names():
+            plan = None if self.complete(name) else self.planned(name)
+            if name not in kept and (plan is None or plan.encoder_fingerprint == encoder_fingerprint):
+                self.remove(name)
 
-    def _folders(self) -> list[Path]:
-        return sorted(path for path in self.root.iterdir() if path.is_dir()) if self.root.is_dir() else []
+    def _of_one_pointer(self, names: Serving) -> dict[str, Serving]:
+        """The pointer as it was when one version served at a time, whatever its encoder."""
+        found: dict[str, Serving] = {}
+        for name in (names.previous, names.current):
+            info = self.complete(name) if name else None
+            if info:
+                before = found.pop(info.encoder_fingerprint, Serving())
+                found[info.encoder_fingerprint] = Serving(name, before.current)
+        return found
+
+
+def _info(path: Path) -> IndexInfo | None:
+    try:
+        return IndexInfo.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
 
 
 @contextmanager
@@ -142,3 +186,13 @@ def write_atomically(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
+
+
+def sync(folder: Path) -> None:
+    """See to it that a folder's files are on the disk, also when the power fails."""
+    for path in (folder, *folder.rglob("*")):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

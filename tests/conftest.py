@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytest_socket import socket_allow_hosts
@@ -60,4 +61,54 @@ def make_tiny_encoder(folder: Path, seed: int) -> Path:
     transformer = Transformer(str(bert), max_seq_length=64)
     modules = [transformer, Pooling(32, pooling_mode="mean"), Normalize()]
     SentenceTransformer(modules=modules, device="cpu").save(str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_decoder_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A plain transformers folder: a seeded two-layer Qwen2, 32 dimensions, a token for each byte."""
+    return make_tiny_decoder(tmp_path_factory.mktemp("decoder") / "tiny-qwen2", seed=0)
+
+
+def make_tiny_decoder(folder: Path, seed: int, **config: Any) -> Path:
+    """Write a tiny Qwen2 as decoder retrievers are published; ``config`` goes into its config.json.
+
+    Its tokeniser adds no special token by itself, and like a chat model's it has a chat template.
+    """
+    import torch
+    from tokenizers.pre_tokenizers import ByteLevel
+    from transformers import Qwen2Config, Qwen2Model, Qwen2Tokenizer
+
+    folder.mkdir(parents=True)
+    vocabulary = {character: number for number, character in enumerate(sorted(ByteLevel.alphabet()))}
+    vocabulary |= {"<|endoftext|>": 256, "<|im_end|>": 257}
+    tokenizer = Qwen2Tokenizer(vocab=vocabulary, merges=[], eos_token="<|im_end|>", pad_token="<|endoftext|>")
+    tokenizer.chat_template = "{% for message in messages %}chat: {{ message['content'] }}{% endfor %}"
+    tokenizer.model_max_length = 256
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(seed)
+    shape = Qwen2Config(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=256,
+        initializer_range=0.3,  # a spread at which another token changes the vector visibly
+        **config,
+    )
+    Qwen2Model(shape).save_pretrained(folder)
+    return folder
+
+
+def make_tiny_adapter(folder: Path, base: Path, seed: int) -> Path:
+    """Write a seeded LoRA adapter on all linear layers of a transformers folder."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModel
+
+    torch.manual_seed(seed)
+    lora = LoraConfig(r=4, lora_alpha=16, target_modules="all-linear", init_lora_weights=False)
+    get_peft_model(AutoModel.from_pretrained(base), lora).save_pretrained(folder)
     return folder

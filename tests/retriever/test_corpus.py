@@ -42,6 +42,7 @@ def test_a_line_with_every_key_and_one_with_the_least(tmp_path: Path) -> None:
         ({"id": "b", "text": 5}, "text: input should be a valid string"),
         ({"id": "b", "text": "t", "tags": "x"}, "tags: input should be a valid tuple"),
         ({"id": "a", "text": "t"}, "the id 'a' is already taken"),
+        ({"id": "b", "text": "t", "tags": [1] * 9}, "tags.2: input should be a valid string; and 6 more"),
     ],
 )
 def test_a_bad_line_is_refused_or_skipped_and_counted(tmp_path: Path, line: object, reason: str) -> None:
@@ -54,6 +55,24 @@ def test_a_bad_line_is_refused_or_skipped_and_counted(tmp_path: Path, line: obje
     corpus = Corpus.from_file(path, skip_bad=True)
     assert [passage.id for passage in corpus] == ["a", "z"]
     assert corpus.skipped == (caught.value.message,)
+
+
+def test_a_line_with_a_programming_language_is_code(tmp_path: Path) -> None:
+    other = {"id": "b", "text": "t", "language": "python"}
+    corpus = Corpus.from_file(write(tmp_path / "c.jsonl", other, GOOD | {"language": "python"}))
+    assert [passage.kind for passage in corpus] == ["code", "definition"]
+
+
+def test_a_file_without_passages_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="holds no passage"):
+        Corpus.from_file(write(tmp_path / "c.jsonl", b"", b"  "))
+
+
+def test_passages_are_counted_by_file(tmp_path: Path) -> None:
+    files = [write(tmp_path / "a", GOOD), write(tmp_path / "b", {"id": "b", "text": "t"}, b"x")]
+    corpus = Corpus.from_files(files, skip_bad=True)
+    assert corpus.counts == {str(files[0]): 1, str(files[1]): 1}
+    assert corpus.notes == ()
 
 
 def test_ids_are_unique_over_files(tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -77,8 +79,9 @@ def test_the_fingerprint_follows_what_decides_vectors(tiny_encoder_path: Path, t
 def test_a_vector_that_is_not_a_number_names_its_passage(
     encoder: Encoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def forward(texts: list[str], _: object) -> np.ndarray:
-        return np.array([[np.nan] * 32 if "bad" in text else [1.0] + [0.0] * 31 for text in texts])
+    def forward(texts: list[str], _: object) -> tuple[np.ndarray, list[bool]]:
+        vectors = [[np.nan] * 32 if "bad" in text else [1.0] + [0.0] * 31 for text in texts]
+        return np.array(vectors), [False] * len(texts)
 
     monkeypatch.setattr(encoder, "_forward", forward)
     with pytest.raises(BadInputError, match="'p/bad'"):
@@ -100,3 +103,57 @@ def test_many_threads_get_what_one_gets(encoder: Encoder) -> None:
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(lambda query: encoder.encode_queries([query])[0], queries))
     np.testing.assert_allclose(np.stack(together), alone, atol=1e-5)
+
+
+def test_a_fingerprint_is_for_ever(tmp_path: Path) -> None:
+    """Indexes carry these: if this fails, every index that users have is refused. Add parts, change none."""
+    folder = tmp_path / "model"
+    (folder / "1_Pooling").mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(b"weights")
+    (folder / "config.json").write_text("{}")
+    (folder / "1_Pooling" / "config.json").write_text('{"pooling_mode_mean_tokens": true}')
+    (folder / "README.md").write_text("not hashed")
+    plain = Encoder(folder).fingerprint
+    assert plain == "9725c2c96024ae257a68e87bc091aaf6c55b300caafefebe2ef86ecb899448b7"
+    chosen = Encoder(folder, query_prompt="q", passage_prompt="p", max_tokens=64, max_passage_tokens=32)
+    assert chosen.fingerprint == "6ce8979116d4de245d640c11faf2d770a643d1b9a7dfc6b29da850134e6988ab"
+    assert Encoder(folder, device="cpu", batch_size=1, cache=tmp_path).fingerprint == plain
+
+
+def test_every_choice_that_decides_vectors_is_in_the_fingerprint(
+    tiny_encoder_path: Path, tmp_path: Path
+) -> None:
+    adapters = []
+    for number in range(2):
+        adapter = tmp_path / f"adapter-{number}"
+        adapter.mkdir()
+        (adapter / "adapter_config.json").write_text("{}")
+        (adapter / "adapter_model.safetensors").write_bytes(bytes([number]))
+        adapters.append(adapter)
+    choices: list[dict[str, Any]] = [
+        {},
+        {"passage_prompt": "q"},
+        {"query_prompt": "q"},
+        {"pooling": "mean"},
+        {"pooling": "cls"},
+        {"append_eos": True},
+        {"causal": True},
+        {"causal": False},
+        {"dtype": "bfloat16"},
+        {"adapter": adapters[0]},
+        {"adapter": adapters[1]},
+    ]
+    prints = {Encoder(tiny_encoder_path, **choice).fingerprint for choice in choices}
+    assert len(prints) == len(choices)
+
+
+@pytest.mark.slow
+def test_the_shipped_encoder_keeps_its_fingerprint() -> None:
+    from retriever.weights import ModelStore
+    from ui.settings import default_home
+
+    folder = ModelStore(Path(os.environ.get("RADER_HOME") or default_home())).pull("all-minilm-l6-v2")
+    whole = "7746aea6831ab351dbbc9935529ad3025632925921c166f3b334fdb3badeecfd"
+    half = "17bf616255432bb371da8c98eb3b9b5c3ee92ebe8084fa3344c2c87d98e1cb41"
+    assert Encoder(folder).fingerprint == whole
+    assert Encoder(folder, max_passage_tokens=128).fingerprint == half

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from retriever.lexical import LexicalIndex, query_tokens, tokenize
+from retriever.lexical import LexicalIndex, best_rows, query_tokens, tokenize
 from retriever.passage import Passage
 from tests.retriever.stubs import passages
 
@@ -26,9 +29,17 @@ def test_tokens(text: str, tokens: list[str]) -> None:
     assert tokenize(text) == tokens
 
 
-def test_a_query_leaves_out_numbers_and_letters_unless_it_has_nothing_else() -> None:
-    assert query_tokens("solve x^2 + 3 n = 10 for primes") == ["solve", "x^2", "prime"]
-    assert query_tokens("n = 10") == ["n", "=", "10"]
+def test_a_query_says_each_word_once_and_its_numbers_and_letters_faintly() -> None:
+    telling, faint = query_tokens("solve x^2 + 3 n = 10 for primes, and n again: solve")
+    assert telling == ["solve", "x^2", "prime", "again"]
+    assert faint == ["x", "+", "3", "n", "=", "10"]
+    assert query_tokens("n = 10") == ([], ["n", "=", "10"])
+
+
+@given(st.lists(st.sampled_from([0.0, 0.5, 0.5000001, 2.0, -1.0]), max_size=30), st.integers(0, 35))
+def test_the_best_rows_are_the_head_of_a_stable_sort(scores: list[float], k: int) -> None:
+    expected = sorted(range(len(scores)), key=lambda row: -np.float32(scores[row]))[:k]
+    assert best_rows(np.array(scores, dtype=np.float32), k).tolist() == expected
 
 
 @pytest.fixture
@@ -46,6 +57,14 @@ def test_the_best_come_first_and_only_what_shares_a_word(index: LexicalIndex) ->
 def test_ties_come_by_id_and_only_allowed_ids(index: LexicalIndex) -> None:
     assert [key for key, _ in index.search("theorem", 3)] == ["t/000", "t/001", "t/002"]
     assert [key for key, _ in index.search("theorem", 3, {"t/007", "t/011"})] == ["t/007", "t/011"]
+
+
+def test_faint_tokens_count_a_third_and_words_said_twice_once() -> None:
+    index = LexicalIndex.build([Passage(id="a", text="prime 7"), Passage(id="b", text="group 8")])
+    word, number = dict(index.search("prime", 1))["a"], dict(index.search("7", 1))["a"]
+    assert number == pytest.approx(word / 3)
+    assert dict(index.search("prime 7", 1))["a"] == pytest.approx(word + number)
+    assert index.search("prime prime", 1) == index.search("prime", 1)
 
 
 def test_the_order_of_passages_does_not_matter(index: LexicalIndex) -> None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
+import re
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from retriever.corpus import Corpus
-from retriever.encoder import Encoder
+from retriever.encoder import Encoder, Vectors
 from retriever.errors import BadInputError
 from retriever.index import build_index, open_index
 from retriever.search import MODES, NOT_PROMOTED, Mode, Retriever
-from tests.retriever.stubs import passages
+from tests.retriever.stubs import HashEncoder, passages
 
 PARTS = {"bm25": {"bm25"}, "base": {"dense"}, "rader": {"dense"}, "hybrid": {"dense", "bm25"}}
 
@@ -110,14 +111,57 @@ def test_a_long_query_is_cut_and_says_so(retriever: Retriever) -> None:
     result = retriever.search(query, 3)
     assert len(query) > 50_000
     assert len(result.hits) == 3
-    assert "of 52000 characters were read" in result.note
-    assert "the encoder read 64 of" in result.note
+    assert "20000 of 52000 characters were read" in result.note
+    assert re.search(r"the query was cut: 64 of \d+ tokens were read", result.note)
 
 
-def test_as_a_langchain_retriever(retriever: Retriever) -> None:
-    face = retriever.as_langchain(k=2, mode="bm25", kinds=("code",))
-    documents = face.invoke("graph path w8x")
-    assert [document.id for document in documents] == ["t/008", "t/002"]
-    assert documents[0].page_content == "the graph path theorem, case w8x"
-    assert {"id", "title", "score", "parts"} <= documents[0].metadata.keys()
-    assert asyncio.run(face.ainvoke("graph path w8x")) == documents
+@pytest.mark.parametrize("mode", MODES)
+def test_many_queries_give_what_each_gives_alone(retriever: Retriever, mode: Mode) -> None:
+    queries = ["prime number", "the graph path theorem, case w8x", "square " * 80, "prime number", "zzz"]
+    exclude: list[list[str]] = [["t/000"], [], ["t/001", "none"], [], []]
+    together = retriever.search_many(queries, 6, mode, exclude=exclude, kinds=["theorem"])
+    for query, ids, result in zip(queries, exclude, together, strict=True):
+        alone = retriever.search(query, 6, mode, exclude=ids, kinds=["theorem"])
+        assert (result.query, result.retriever, result.note) == (alone.query, alone.retriever, alone.note)
+        assert [hit.passage for hit in result.hits] == [hit.passage for hit in alone.hits]
+        for hit, other in zip(result.hits, alone.hits, strict=True):
+            assert hit.parts == pytest.approx(other.parts, abs=1e-5)
+            assert hit.score == pytest.approx(other.score, abs=1e-4)
+    assert ("cut" in together[2].note) == (mode != "bm25")
+    assert retriever.search_many([], 5, mode) == []
+
+
+def test_many_queries_are_encoded_in_one_go(home: Path) -> None:
+    class Counting(HashEncoder):
+        calls = 0
+
+        def encode_queries(self, queries: Sequence[str]) -> Vectors:
+            self.calls += 1
+            return super().encode_queries(queries)
+
+    encoder = Counting()
+    build_index(home, Corpus(passages(30)), encoder)
+    index = open_index(home, encoder)
+    assert len(Retriever(index, encoder).search_many([f"prime w{row}x" for row in range(9)])) == 9
+    assert encoder.calls == 1
+
+
+def test_many_queries_need_as_many_lists_of_excluded_ids(retriever: Retriever) -> None:
+    with pytest.raises(BadInputError, match="1 lists of excluded ids for 2 queries"):
+        retriever.search_many(["a", "b"], exclude=[["t/000"]])
+    with pytest.raises(BadInputError, match="empty"):
+        retriever.search_many(["a", " "])
+
+
+def test_a_trained_encoder_has_its_label_and_needs_no_apology(retriever: Retriever) -> None:
+    index, encoder = retriever.index, retriever.encoder
+    trained = Retriever(index, encoder, "rader", label="models/mine", promoted=True)
+    result = trained.search("prime number")
+    assert (result.retriever, result.note) == ("models/mine", "")
+    assert trained.search("prime number", mode="bm25").retriever == "bm25"
+    assert Retriever(index, encoder, "rader").search("prime number").note == NOT_PROMOTED
+
+
+def test_a_filter_that_there_is_not_is_an_error(retriever: Retriever) -> None:
+    with pytest.raises(TypeError, match="kind"):
+        retriever.search("prime", kind=["code"])  # type: ignore[call-arg]

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
-from retriever.corpus import Corpus, shipped_theorems
 from retriever.errors import BadInputError
 from retriever.passage import Passage
 
@@ -80,37 +79,6 @@ def code_passages(names: Sequence[str] = DEFAULT_CODE, report: SourceReport | No
             for passage in _read(file, _module_name(parent, file), origin, report):
                 found.setdefault(passage.id, passage)
     return [found[key] for key in sorted(found)]
-
-
-def collect_corpus(
-    files: Sequence[str | Path] = (),
-    packages: Sequence[str] = (),
-    *,
-    shipped: bool = True,
-    skip_bad: bool = False,
-) -> Corpus:
-    """The corpus that ``rader index`` builds.
-
-    Args:
-        files: Corpus files (JSONL).
-        packages: Installed Python packages or modules.
-        shipped: Also the theorems that ship and `DEFAULT_CODE`.
-        skip_bad: Leave out bad lines of the files; they are in ``skipped`` of the corpus, where files of
-            packages that cannot be parsed are in any case.
-
-    Raises:
-        BadInputError: A line is bad, an id is there twice, or a package is not installed.
-    """
-    report = SourceReport()
-    read = Corpus.from_files(files, skip_bad=skip_bad)
-    theorems = shipped_theorems() if shipped else ()
-    code = code_passages((*DEFAULT_CODE, *packages) if shipped else packages, report)
-    return Corpus([*theorems, *code, *read], [*read.skipped, *report.skipped])
-
-
-def default_corpus() -> Corpus:
-    """What ships: the theorems and `DEFAULT_CODE`."""
-    return collect_corpus()
 
 
 def _locate(name: str) -> tuple[Path, Path]:
