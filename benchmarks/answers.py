@@ -17,10 +17,10 @@ from itertools import combinations
 from pathlib import Path
 
 from agent.log import TrajectoryLog
+from agent.problems import read_problems
 from agent.records import Problem, Trajectory
 from agent.solve import Solver
 from training.evaluate import evaluate_answers, mcnemar, report
-from training.problems import read_problems
 from ui.assemble import Studio
 from ui.settings import load_settings
 
@@ -31,7 +31,7 @@ def main() -> None:
     """Draw, solve, report."""
     options = _options()
     levels = frozenset(int(level) for level in options.levels.split(","))
-    problems = draw(read_problems(options.problems, levels=levels), options.n, options.seed)
+    problems = draw(read_problems(options.problems, levels=levels).problems, options.n, options.seed)
     studio = Studio(load_settings())
     solver = studio.solver()
     solver.log = TrajectoryLog(options.out / "trajectories.jsonl")

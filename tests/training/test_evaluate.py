@@ -12,10 +12,9 @@ from agent.log import TrajectoryLog
 from agent.records import Fingerprints, Grade, Problem, Trajectory, Usage
 from agent.solve import Solver
 from agent.state import AgentConfig
-from retriever.errors import BadInputError, RaderError
+from retriever.errors import RaderError
 from tests.scripted import ScriptedServer
 from training.evaluate import evaluate_answers, mcnemar, report, wilson
-from training.problems import read_problems
 
 
 def trajectory(grade: Grade | None, **more: Any) -> Trajectory:
@@ -80,19 +79,3 @@ def test_a_dead_server_is_an_error_and_what_is_done_is_kept(tmp_path: Path) -> N
             evaluate_answers(run, problems(2), "cot")
     kept = [one.outcome for one in TrajectoryLog(tmp_path / "log.jsonl").read()]
     assert kept == ["finished", "failed"]
-
-
-def test_problems_are_read_by_level_and_numbers_become_text(tmp_path: Path) -> None:
-    file = tmp_path / "p.jsonl"
-    first = '{"id": 1, "problem": "a", "answer": 7, "level": 1, "x": 0}'
-    file.write_text(f'{first}\n{{"id": "2", "problem": "b", "level": 5}}\n')
-    assert [(one.id, one.answer) for one in read_problems(file)] == [("1", "7"), ("2", None)]
-    assert [one.id for one in read_problems(file, levels=frozenset({5}))] == ["2"]
-
-
-@pytest.mark.parametrize("line", ["{", '{"id": "1"}', "[]", '{"id": "1", "problem": null}'])
-def test_a_bad_line_names_file_and_number(tmp_path: Path, line: str) -> None:
-    file = tmp_path / "p.jsonl"
-    file.write_text('{"id": "0", "problem": "a"}\n' + line + "\n")
-    with pytest.raises(BadInputError, match=r"p\.jsonl, line 2"):
-        read_problems(file)
