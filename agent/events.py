@@ -9,15 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from agent.records import Action, Step, Trajectory
+from retriever.errors import RaderError
 from retriever.passage import Passage
 
 
 @dataclass(frozen=True)
 class StepStarted:
-    """Step ``n`` has begun. A ``think`` may turn out to be the ``answer`` when it is done."""
+    """Step ``n`` has begun, after step ``parent``; in a search several are under way at once.
+
+    A ``think`` may turn out to be the ``answer`` when it is done.
+    """
 
     n: int
     action: Action
+    parent: int | None = None
 
 
 @dataclass(frozen=True)
@@ -38,9 +43,10 @@ class StepDone:
 
 @dataclass(frozen=True)
 class Finished:
-    """The run is over and its trajectory logged. ``trajectory.error`` is empty unless it failed."""
+    """The run is over and its trajectory logged. ``cause`` is there where it failed."""
 
     trajectory: Trajectory
+    cause: RaderError | None = None
 
 
 Event = StepStarted | Token | StepDone | Finished

@@ -3,6 +3,8 @@
 - ``cot``: answer
 - ``rag``: ask_question → retrieve → answer
 - ``steps``: think → (query → retrieve → reflect → summarise)? → think … → answer
+- ``mcts``: a tree of all these (``agent.mcts``)
+- ``cot@n``, ``rag@n``: n answers and a vote (``agent.vote``)
 """
 
 from __future__ import annotations
@@ -15,9 +17,19 @@ from langgraph.graph import END, START, StateGraph
 
 from agent import nodes
 from agent.llm import ChatModel
+from agent.mcts import build_mcts
 from agent.nodes import Searcher, Tools
-from agent.state import AgentConfig, AgentState, Strategy
+from agent.state import (
+    AgentConfig,
+    AgentState,
+    SampleConfig,
+    SearchConfig,
+    SearchState,
+    Strategy,
+    parse_strategy,
+)
 from agent.transcript import count, is_mathematical
+from agent.vote import build_samples
 from retriever.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -33,27 +45,37 @@ def build_graph(
     retriever: Searcher | None = None,
     *,
     config: AgentConfig | None = None,
+    search: SearchConfig | None = None,
+    samples: SampleConfig | None = None,
     checkpointer: BaseCheckpointSaver[Any] | None = None,
 ) -> Graph:
     """The graph that solves a problem by ``strategy``.
 
     Args:
-        strategy: ``cot`` (no retrieval), ``rag`` (retrieve on the question, then solve) or ``steps``
-            (retrieve where a step of thought asks for it).
+        strategy: ``cot`` (no retrieval), ``rag`` (retrieve on the question, then solve), ``steps``
+            (retrieve where a step of thought asks for it), ``mcts`` (search a tree of such steps), ``cot@n``
+            or ``rag@n`` (the majority of n answers).
         llm: The language model.
-        retriever: Needed by all strategies but ``cot``.
+        retriever: Needed by all strategies but ``cot`` and ``cot@n``.
         config: Depth, hits, token limits.
+        search: What ``mcts`` adds to them and overrides (depth, hits, temperature, top-p).
+        samples: The same for ``cot@n`` and ``rag@n``.
         checkpointer: Where states are kept, so that a killed run goes on.
 
     Raises:
         BadInputError: unknown strategy, or one that retrieves without a retriever.
     """
-    if strategy not in _BUILDERS:
-        raise BadInputError(f"unknown strategy '{strategy}'", f"Choose one of: {', '.join(_BUILDERS)}")
-    if strategy != "cot" and retriever is None:
+    plan = parse_strategy(strategy)
+    if plan.graph != "cot" and retriever is None:
         raise BadInputError(f"the strategy '{strategy}' needs a retriever", "Use cot, or run: rader index")
-    graph: Any = StateGraph(AgentState)
-    _BUILDERS[strategy](graph, Tools(llm, retriever, config or AgentConfig()))
+    tools = Tools(llm, retriever, config or AgentConfig())
+    graph: Any = StateGraph(AgentState if strategy in _BUILDERS else SearchState)
+    if plan.samples is not None:
+        build_samples(graph, tools, samples or SampleConfig(), plan.samples, retrieves=plan.graph == "rag")
+    elif strategy == "mcts":
+        build_mcts(graph, tools, search or SearchConfig())
+    else:
+        _BUILDERS[strategy](graph, tools)
     compiled: Graph = graph.compile(checkpointer=checkpointer)
     return compiled
 

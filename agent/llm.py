@@ -16,7 +16,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
-from agent.errors import ModelServerError
+from agent.errors import ModelServerError, ServerDownError
 from agent.prompts import load
 from agent.records import Usage
 
@@ -32,6 +32,7 @@ _PREFILLS: dict[str, dict[str, Any]] = {
 }
 
 
+_PASSING = frozenset({408, 429, 500, 502, 503, 504})  # HTTP statuses after which another try may succeed
 # What parsing an answer that is no chat completion ends in.
 _UNREADABLE = (ValueError, TypeError, KeyError, IndexError, AttributeError)
 
@@ -50,11 +51,15 @@ class Sampling:
 
 @dataclass
 class Reply:
-    """A reply as it arrives: ``text`` grows while ``ChatModel.stream`` is read; then ``usage`` is known."""
+    """A reply as it arrives: ``text`` grows while ``ChatModel.stream`` is read; then ``usage`` is known.
+
+    ``ms`` is what the call took, where calls are recorded (see ``agent.recording``).
+    """
 
     text: str = ""
     usage: Usage = field(default_factory=Usage)
     finish: str = ""
+    ms: float = 0.0
 
 
 class ChatModel:
@@ -74,33 +79,47 @@ class ChatModel:
         self.url = url.rstrip("/")
         self.model = model
         self.fingerprint = identity or model
+        self.recorded = ""  # when, in a recording or its replay: time is then that of its calls
         self._api_key = api_key or "none"
         self._timeout = timeout
         self._owner: str | None = None  # what kind of server it is, once it has said so
 
     @asynccontextmanager
     async def _client(self) -> AsyncGenerator[ChatOpenAI]:
-        """A client for one reply.
-
-        Connections are not shared between event loops and not kept alive: llama.cpp closes idle ones after
-        seconds, and a request that meets such a one fails.
-        """
+        """A client for one reply: connections are not shared between event loops."""
         import httpx
-        from langchain_openai import ChatOpenAI
-        from pydantic import SecretStr
+
+        async with httpx.AsyncClient(**self._connection()) as http:
+            yield self._chat(http_async_client=http)
+
+    def as_langchain(self) -> ChatOpenAI:
+        """This model for LangChain's own blocking calls (``invoke``, ``batch``), from any thread."""
+        import httpx
+
+        _check_address(self.url)
+        return self._chat(http_client=httpx.Client(**self._connection()))
+
+    def _connection(self) -> dict[str, Any]:
+        """Nothing is kept alive: llama.cpp closes idle connections, and a request that meets one fails."""
+        import httpx
 
         limits = httpx.Limits(max_keepalive_connections=0)
         timeout = httpx.Timeout(self._timeout, connect=10.0)
-        async with httpx.AsyncClient(limits=limits, timeout=timeout, verify=_certificates()) as http:
-            yield ChatOpenAI(
-                base_url=self.url,
-                model=self.model,
-                api_key=SecretStr(self._api_key),
-                http_async_client=http,
-                max_retries=2,  # of connections and 5xx, with backoff, and only before a reply has begun
-                stream_usage=True,
-                stream_chunk_timeout=None,  # it has the fault that _each_within avoids
-            )
+        return {"limits": limits, "timeout": timeout, "verify": _certificates()}
+
+    def _chat(self, **http: Any) -> ChatOpenAI:
+        from langchain_openai import ChatOpenAI
+        from pydantic import SecretStr
+
+        return ChatOpenAI(
+            base_url=self.url,
+            model=self.model,
+            api_key=SecretStr(self._api_key),
+            max_retries=2,  # of connections and 5xx, with backoff, and only before a reply has begun
+            stream_usage=True,
+            stream_chunk_timeout=None,  # it has the fault that _each_within avoids
+            **http,
+        )
 
     async def _prefills(self) -> dict[str, Any] | None:
         """Extra request fields with which this server goes on with an assistant message; None: it cannot."""
@@ -166,15 +185,18 @@ class ChatModel:
         import httpx
         import openai
 
+        kind: type[ModelServerError] = ServerDownError
         if isinstance(error, TimeoutError | openai.APITimeoutError | httpx.TimeoutException):
             what = f"the model server at {self.url} has been silent for {self._timeout:.0f} s"
         elif isinstance(error, openai.APIStatusError):
             what = f"the model server at {self.url} refused: {error.status_code} {_first_line(error.message)}"
+            kind = ServerDownError if error.status_code in _PASSING else ModelServerError
         elif isinstance(error, openai.APIConnectionError | httpx.HTTPError | OSError):
             what = f"the model server at {self.url} cannot be reached or broke off ({_cause(error)})"
         else:
             what = f"the model server at {self.url} sent something unreadable ({_first_line(str(error))})"
-        return ModelServerError(what, "Check it, or start without --llm-url for the embedded model")
+            kind = ModelServerError
+        return kind(what, "Check it, or start without --llm-url for the embedded model")
 
 
 @cache

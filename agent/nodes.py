@@ -43,34 +43,37 @@ class Searcher(Protocol):
 
 @dataclass(frozen=True)
 class Tools:
-    """What every node works with."""
+    """What every node works with; ``top_k`` limits sampling where the server knows it."""
 
     llm: ChatModel
     retriever: Searcher | None
     config: AgentConfig
+    top_k: int | None = None
 
 
 @dataclass
 class _Clock:
-    """Times one step and counts its tokens."""
+    """Times one step and counts its tokens; ``started`` is None where only the model's calls are timed."""
 
     n: int
     parent: int | None
-    started: float
+    started: float | None
     usage: Usage = field(default_factory=Usage)
+    called_ms: float = 0.0
 
     def step(self, action: Action, text: str, hits: tuple[StepHit, ...] = ()) -> Step:
-        ms = (time.perf_counter() - self.started) * 1000
+        ms = self.called_ms if self.started is None else (time.perf_counter() - self.started) * 1000
         tokens = self.usage.completion_tokens
         return Step(
             n=self.n, action=action, text=text, hits=hits, parent=self.parent, ms=round(ms, 1), tokens=tokens
         )
 
 
-def _begin(state: AgentState, action: Action) -> _Clock:
-    n = len(state["steps"]) + 1
-    get_stream_writer()(StepStarted(n, action))
-    return _Clock(n, n - 1 or None, time.perf_counter())
+def _begin(state: AgentState, action: Action, tools: Tools) -> _Clock:
+    n = state.get("n") or len(state["steps"]) + 1
+    parent = state["steps"][-1]["n"] if state["steps"] else None
+    get_stream_writer()(StepStarted(n, action, parent))
+    return _Clock(n, parent, None if tools.llm.recorded else time.perf_counter())
 
 
 def _end(clock: _Clock, step: Step, *, done: bool = False, passages: list[Passage] | None = None) -> Update:
@@ -87,6 +90,7 @@ async def _ask(
         if shown:
             write(Token(clock.n, piece))
     clock.usage += reply.usage
+    clock.called_ms += reply.ms
     return reply
 
 
@@ -100,7 +104,7 @@ async def think(state: AgentState, tools: Tools) -> Update:
 
     It is the answer when it holds a closed box; it is empty when the model has nothing to add.
     """
-    clock, config = _begin(state, "think"), tools.config
+    clock, config = _begin(state, "think", tools), tools.config
     text = ""
     while len(text) < config.step_chars and clock.usage.completion_tokens < config.step_tokens:
         messages = transcript.conversation(state, config.history_chars, begin=text)
@@ -118,7 +122,7 @@ async def think(state: AgentState, tools: Tools) -> Update:
 
 async def finish(state: AgentState, tools: Tools) -> Update:
     """The rest of the solution without further pauses; a box is opened for the model if it forgot one."""
-    clock, config = _begin(state, "answer"), tools.config
+    clock, config = _begin(state, "answer", tools), tools.config
     messages = transcript.conversation(state, config.history_chars)
     reply = await _ask(tools, clock, messages, _sampling(state, tools, config.answer_tokens))
     text = reply.text.strip()
@@ -134,7 +138,7 @@ async def finish(state: AgentState, tools: Tools) -> Update:
 
 async def answer(state: AgentState, tools: Tools) -> Update:
     """The whole solution in one go: all of ``cot``, and of ``rag`` once it has retrieved."""
-    clock = _begin(state, "answer")
+    clock = _begin(state, "answer", tools)
     question = None
     if state["steps"]:
         passages = await _found(state, tools)
@@ -144,16 +148,16 @@ async def answer(state: AgentState, tools: Tools) -> Update:
     return _end(clock, clock.step("answer", reply.text.strip()), done=True)
 
 
-async def ask_question(state: AgentState, tools: Tools) -> Update:  # noqa: ARG001
+async def ask_question(state: AgentState, tools: Tools) -> Update:
     """The query of ``rag``: the question itself."""
-    clock = _begin(state, "query")
+    clock = _begin(state, "query", tools)
     return _end(clock, clock.step("query", state["problem"]["problem"]))
 
 
 async def query(state: AgentState, tools: Tools) -> Update:
     """Decide whether a theorem would help; write the query for it, or nothing."""
-    clock = _begin(state, "query")
-    messages = [*transcript.conversation(state, tools.config.history_chars), ("user", load("query"))]
+    clock = _begin(state, "query", tools)
+    messages = _with_request(transcript.conversation(state, tools.config.history_chars), load("query"))
     reply = await _ask(tools, clock, messages, _sampling(state, tools, 72, stop=(PARAGRAPH,)))
     text = " ".join(reply.text.split())
     wanted = "" if text.strip("\"'. ").upper().startswith("NONE") else text
@@ -162,7 +166,7 @@ async def query(state: AgentState, tools: Tools) -> Update:
 
 async def retrieve(state: AgentState, tools: Tools) -> Update:
     """The passages for the last query. A query whose best passage was there before brings nothing new."""
-    clock, config = _begin(state, "retrieve"), tools.config
+    clock, config = _begin(state, "retrieve", tools), tools.config
     seen = {hit["id"] for step in state["steps"] for hit in step["hits"]}
     result = await asyncio.to_thread(
         _searcher(tools).search,
@@ -182,7 +186,7 @@ async def retrieve(state: AgentState, tools: Tools) -> Update:
 
 async def reflect(state: AgentState, tools: Tools) -> Update:
     """Judge each passage just retrieved: relevant or not, and why (METHOD, self-reflection)."""
-    clock = _begin(state, "reflect")
+    clock = _begin(state, "reflect", tools)
     found, passages = state["steps"][-1]["hits"], await _found(state, tools)
     messages = _shown(state, tools, passages)
     sampling = _sampling(state, tools, 48 * len(passages) + 32, schema=judgement_schema(len(passages)))
@@ -193,11 +197,12 @@ async def reflect(state: AgentState, tools: Tools) -> Update:
     return _end(clock, clock.step("reflect", f"{kept} of {len(hits)} relevant", hits), passages=passages)
 
 
-async def summarise(state: AgentState, tools: Tools) -> Update:
-    """Restate the best relevant passage in the problem's own words (METHOD, self-summarisation)."""
-    clock, config = _begin(state, "summarise"), tools.config
+async def summarise(state: AgentState, tools: Tools, choice: int = 0) -> Update:
+    """Restate the best relevant passage, or the ``choice``-th after it, in the problem's own words (METHOD,
+    self-summarisation)."""
+    clock, config = _begin(state, "summarise", tools), tools.config
     hits = [StepHit.model_validate(hit) for hit in state["steps"][-1]["hits"]]
-    best = next(hit for hit in hits if hit.verdict == "relevant")
+    best = [hit for hit in hits if hit.verdict == "relevant"][choice]
     passages = await _found(state, tools)
     # The entries were just read for reflection: asking in the same place spares reading them again.
     verdicts = write_judgements(hits)
@@ -215,7 +220,16 @@ def _shown(state: AgentState, tools: Tools, passages: list[Passage]) -> list[Mes
     asked = next(step["text"] for step in reversed(state["steps"]) if step["action"] == "query")
     quoted = transcript.quote(passages, tools.config.passage_chars)
     ask = render("reflect", query=asked, passages=quoted)
-    return [*transcript.conversation(state, tools.config.history_chars), ("user", ask)]
+    return _with_request(transcript.conversation(state, tools.config.history_chars), ask)
+
+
+def _with_request(messages: list[Message], request: str) -> list[Message]:
+    """``messages`` and a request of the user. Where the user spoke last it joins what he said: many chat
+    templates refuse two messages of one role in a row."""
+    if messages[-1][0] == "user":
+        *before, (_, last) = messages
+        return [*before, ("user", f"{last}\n\n{request}")]
+    return [*messages, ("user", request)]
 
 
 def _searcher(tools: Tools) -> Searcher:

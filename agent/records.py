@@ -13,6 +13,7 @@ Action = Literal["think", "query", "retrieve", "reflect", "summarise", "answer"]
 Grade = Literal["correct", "wrong", "ungradable"]
 Verdict = Literal["relevant", "irrelevant"]
 Outcome = Literal["finished", "stopped", "failed"]
+_TREE_KEYS = ("visits", "value", "reward", "pruned", "chosen")
 
 
 class Record(BaseModel):
@@ -54,6 +55,10 @@ class Step(Record):
 
     ``n`` counts from 1, ``parent`` is the step it follows (None at the root), ``ms`` is wall-clock time
     and ``tokens`` what the language model generated for it (0 where it was not asked).
+
+    In a tree (METHOD, Search) ``visits`` is how many rollouts went through the step (N) and ``value`` the sum
+    of their rewards (Q); ``reward`` is that of a rollout that ended here; ``pruned`` says why nothing follows
+    the step; ``chosen`` marks the path of the answer given.
     """
 
     n: int
@@ -63,6 +68,11 @@ class Step(Record):
     parent: int | None = None
     ms: float = 0.0
     tokens: int = 0
+    visits: int | None = None
+    value: int | None = None
+    reward: Literal[0, 1] | None = None
+    pruned: str = ""
+    chosen: bool = False
 
 
 class Usage(Record):
@@ -120,6 +130,9 @@ class Trajectory(Record):
         for step in record["steps"]:
             if step["action"] not in ("retrieve", "reflect", "summarise"):
                 del step["hits"]
+            for key in _TREE_KEYS:
+                if step[key] is None or step[key] is False or step[key] == "":
+                    del step[key]
         return {key: value for key, value in record.items() if key != "feedback" or value}
 
     def to_json(self) -> str:

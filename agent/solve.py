@@ -9,7 +9,7 @@ import unicodedata
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,8 +22,15 @@ from agent.log import TrajectoryLog
 from agent.nodes import Searcher
 from agent.prompts import fingerprint
 from agent.records import Fingerprints, Outcome, Problem, Step, Trajectory, Usage
-from agent.state import AgentConfig, AgentState, Strategy
-from retriever.errors import BadInputError, RaderError
+from agent.state import (
+    AgentConfig,
+    AgentState,
+    SampleConfig,
+    SearchConfig,
+    Strategy,
+    config_fingerprint,
+)
+from retriever.errors import BadInputError, RaderError, StorageError
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -58,6 +65,9 @@ class Solver:
         log: Where trajectories go; None keeps none.
         checkpoints: SQLite file for the states of unfinished runs, so that a killed run can go on.
         retriever_fingerprint, index_fingerprint: What ``retriever`` searches with and in.
+        forgets: Let go of a finished run's states; off, `forget` is the caller's business.
+        search: How ``mcts`` searches.
+        samples: How ``cot@n`` and ``rag@n`` draw.
     """
 
     llm: ChatModel
@@ -67,6 +77,9 @@ class Solver:
     checkpoints: Path | None = None
     retriever_fingerprint: str = ""
     index_fingerprint: str = ""
+    forgets: bool = True
+    search: SearchConfig = field(default_factory=SearchConfig)
+    samples: SampleConfig = field(default_factory=SampleConfig)
 
     async def solve(
         self, problem: Problem, strategy: Strategy = "steps", *, seed: int = 0, run_id: str = ""
@@ -88,20 +101,37 @@ class Solver:
                 async for event in events:
                     yield event
         except RaderError as error:
-            run.outcome, run.error = "failed", str(error)
+            run.fail(error)
         except (OSError, sqlite3.Error) as error:
-            run.outcome, run.error = "failed", f"a file in RADER_HOME cannot be read or written ({error})"
+            run.fail(StorageError(f"a file in RADER_HOME cannot be read or written ({error})"))
         except BaseException:
             run.outcome = "stopped"
             await asyncio.shield(self._close(run))
             raise
-        yield Finished(await self._close(run))
+        trajectory = await self._close(run)
+        if run.outcome == "finished" and self.forgets:
+            await self.forget(run.id)
+        yield Finished(trajectory, run.cause)
+
+    async def forget(self, run_id: str) -> None:
+        """Let go of the states of a run. Only once its trajectory is logged, so that a kill loses neither."""
+        async with open_checkpoints(self.checkpoints) as saver:
+            if saver is not None:
+                await saver.adelete_thread(run_id)
 
     async def _events(self, run: _Run, saver: BaseCheckpointSaver[Any] | None) -> AsyncGenerator[Event]:
         from agent.graph import build_graph
 
-        graph = build_graph(run.strategy, self.llm, self.retriever, config=self.config, checkpointer=saver)
-        settings: Any = {"configurable": {"thread_id": run.id}, "recursion_limit": 1000}
+        graph = build_graph(
+            run.strategy,
+            self.llm,
+            self.retriever,
+            config=self.config,
+            search=self.search,
+            samples=self.samples,
+            checkpointer=saver,
+        )
+        settings: Any = {"configurable": {"thread_id": run.id}, "recursion_limit": 10_000}
         kept = (await graph.aget_state(settings)).values if saver else None
         if kept:
             run.resume(kept)  # before anything is done: it may be the wrong run
@@ -115,23 +145,25 @@ class Solver:
                     yield event
                 else:
                     run.count(event)
-        if saver:
-            await saver.adelete_thread(run.id)
 
     async def _close(self, run: _Run) -> Trajectory:
-        trajectory = await asyncio.to_thread(run.trajectory, self.fingerprints())
+        trajectory = await asyncio.to_thread(run.trajectory, self.fingerprints(run.strategy))
+        if self.llm.recorded:  # a replay must give the same bytes: time is that of the model's calls
+            seconds = round(sum(step.ms for step in trajectory.steps) / 1000, 3)
+            usage = trajectory.usage.model_copy(update={"seconds": seconds})
+            trajectory = trajectory.model_copy(update={"usage": usage, "created": self.llm.recorded})
         if self.log is not None:
             await asyncio.to_thread(self.log.append, trajectory)
         return trajectory
 
-    def fingerprints(self) -> Fingerprints:
-        """What this solver's trajectories are made with."""
+    def fingerprints(self, strategy: Strategy = "steps") -> Fingerprints:
+        """What this solver's trajectories of ``strategy`` are made with."""
         return Fingerprints(
             llm=self.llm.fingerprint,
             retriever=self.retriever_fingerprint,
             index=self.index_fingerprint,
             prompts=fingerprint(),
-            config=self.config.fingerprint,
+            config=config_fingerprint(strategy, self.config, self.search, self.samples),
         )
 
 
@@ -145,13 +177,14 @@ class _Run:
     seed: int
     started: float
     outcome: Outcome = "finished"
-    error: str = ""
+    cause: RaderError | None = None
 
     def __post_init__(self) -> None:
-        self.steps: list[Step] = []
+        self.steps: dict[int, Step] = {}
         self.usage = Usage()
-        self._open: StepStarted | None = None
-        self._text = ""
+        self._open: dict[int, StepStarted] = {}
+        self._texts: dict[int, str] = {}
+        self._result: dict[str, Any] | None = None  # of a search: its answer, and what marks its steps
 
     def start(self) -> AgentState:
         """The state in which a run begins."""
@@ -175,30 +208,50 @@ class _Run:
                 f"the run {self.id} is about another problem or uses another strategy",
                 "Give the problem and strategy that it was begun with",
             )
-        self.steps = [Step.model_validate(step) for step in kept["steps"]]
+        self._keep(kept)
         self.usage = sum((Usage.model_validate(usage) for usage in kept["usage"]), Usage())
+
+    def fail(self, cause: RaderError) -> None:
+        """The run ends here; its steps are kept."""
+        self.outcome, self.cause = "failed", cause
 
     def note(self, event: Event) -> None:
         """Keep what an event brings, the text of the unfinished step too."""
         if isinstance(event, StepStarted):
-            self._open, self._text = event, ""
+            self._open[event.n], self._texts[event.n] = event, ""
         elif isinstance(event, Token):
-            self._text += event.text
+            self._texts[event.n] += event.text
         elif isinstance(event, StepDone):
-            self._open = None
-            self.steps.append(event.step)
+            self._open.pop(event.step.n, None)
+            self.steps[event.step.n] = event.step
 
     def count(self, update: dict[str, Any]) -> None:
+        """Take in what a node added, and what it made of the steps it had told of."""
         for added in update.values():
-            self.usage = sum((Usage.model_validate(usage) for usage in added["usage"]), self.usage)
+            self.usage = sum((Usage.model_validate(usage) for usage in added.get("usage", ())), self.usage)
+            self._keep(added)
+
+    def _keep(self, state: dict[str, Any]) -> None:
+        self.steps |= {step["n"]: Step.model_validate(step) for step in state.get("steps", ())}
+        self._result = state.get("result", self._result)
+
+    def _all_steps(self) -> list[Step]:
+        """Every step by its number, unfinished ones as far as they came, marked by the search."""
+        begun = {
+            n: Step(n=n, action=one.action, text=self._texts[n].strip(), parent=one.parent)
+            for n, one in self._open.items()
+            if self._texts[n].strip()
+        }
+        marks = {mark["n"]: mark for mark in (self._result or {}).get("marks", ())}
+        every = sorted((begun | self.steps).items())
+        return [step.model_copy(update=marks.get(n, {})) for n, step in every]
 
     def trajectory(self, fingerprints: Fingerprints) -> Trajectory:
         """What is kept of the run, graded where a gold answer is known."""
-        if self._open is not None and self._text.strip():
-            n, action = self._open.n, self._open.action
-            self.steps.append(Step(n=n, action=action, text=self._text.strip(), parent=n - 1 or None))
-        last = self.steps[-1] if self.steps else None
-        answer = boxed(last.text) if last is not None and last.action == "answer" else None
+        steps = self._all_steps()
+        answer = boxed(steps[-1].text) if steps and steps[-1].action == "answer" else None
+        if self._result is not None:
+            answer = self._result["answer"]
         verdict = grade(answer, self.problem.answer) if self.outcome == "finished" else None
         reward: Literal[0, 1] | None = None if verdict is None else (1 if verdict == "correct" else 0)
         seconds = round(time.perf_counter() - self.started, 3)
@@ -208,12 +261,12 @@ class _Run:
             problem_id=self.problem.id,
             gold=self.problem.answer,
             strategy=self.strategy,
-            steps=tuple(self.steps),
+            steps=tuple(steps),
             answer=answer,
             grade=verdict,
             reward=reward,
             outcome=self.outcome,
-            error=self.error,
+            error=str(self.cause or ""),
             fingerprints=fingerprints,
             seed=self.seed,
             usage=self.usage.model_copy(update={"seconds": seconds}),

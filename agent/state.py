@@ -1,14 +1,20 @@
-"""Configuration and state of the agent's graph."""
+"""Configuration and state of the agent's graphs, and the names of the strategies."""
 
 from __future__ import annotations
 
 import hashlib
 import operator
-from typing import Annotated, Any, Literal, TypedDict
+import re
+from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Strategy = Literal["cot", "rag", "steps"]
+from retriever.errors import BadInputError
+
+Strategy = str  # what parse_strategy reads
+STRATEGIES = ("cot", "rag", "steps", "mcts")
+MOST_SAMPLES = 64
+STRATEGY_NAMES = f"{', '.join(STRATEGIES)}, cot@n or rag@n with n from 1 to {MOST_SAMPLES}"
 RetrieverName = Literal["bm25", "base", "rader", "hybrid"]
 
 
@@ -39,10 +45,93 @@ class AgentConfig(BaseModel):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
+class Sampled(BaseModel):
+    """How one of many attempts at a problem is drawn; the numbers are the paper's (METHOD, Search)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    temperature: float = Field(default=0.8, ge=0.0, le=2.0)
+    top_k: int = Field(default=40, ge=0, description="0 is no limit; only where the server knows it")
+    top_p: float = Field(default=0.95, gt=0.0, le=1.0)
+    parallel: int = Field(default=4, ge=1, le=64, description="most requests at once for one problem")
+    early_stop: bool = Field(default=True, description="stop once the vote cannot change")
+
+
+class SampleConfig(Sampled):
+    """``cot@n`` and ``rag@n``: independent solutions, and a majority vote."""
+
+    token_budget: int | None = Field(
+        default=None, ge=1, description="generated tokens after which no further solution is begun"
+    )
+
+
+class SearchConfig(Sampled):
+    """``mcts``. The defaults are the ``laptop`` preset: a 1.5B model on two cores, minutes a problem."""
+
+    rollouts: int = Field(default=6, ge=1, le=256)
+    depth: int = Field(default=4, ge=1, le=32, description="most thoughts and queries on one path")
+    thoughts: int = Field(default=2, ge=0, le=16, description="one-step thoughts an expansion (OST)")
+    queries: int = Field(default=1, ge=0, le=16, description="queries an expansion (QG)")
+    hits: int = Field(default=3, ge=1, le=20, description="passages retrieved for a query (RT)")
+    theorems: int = Field(
+        default=1, ge=1, le=20, description="most relevant passages of one query that become nodes"
+    )
+    exploration: float = Field(default=2.0, ge=0.0, description="UCT's weight")
+    reward: Literal["gold", "vote"] = Field(
+        default="vote",
+        description="1 where the answer equals gold, to collect (no gold: vote); or where no other answer "
+        "has more votes so far, which never looks at gold, to solve and to evaluate",
+    )
+
+    def collecting(self) -> SearchConfig:
+        """The same search for collecting: gold decides the rewards and every rollout is done."""
+        return self.model_copy(update={"reward": "gold", "early_stop": False})
+
+    def blind(self) -> SearchConfig:
+        """The same search without a look at gold answers: what an evaluation must use."""
+        return self.model_copy(update={"reward": "vote"})
+
+
+# The paper's numbers. Its search collects, so gold decides and no rollout is spared.
+PAPER = SearchConfig(rollouts=16, depth=6, hits=5, theorems=5, parallel=16).collecting()
+PRESETS: dict[str, SearchConfig] = {"laptop": SearchConfig(), "paper": PAPER}
+
+
+class Plan(NamedTuple):
+    """A strategy's name taken apart: ``samples`` is n of ``cot@n``, None where there is one solution."""
+
+    graph: str
+    samples: int | None = None
+
+
+def parse_strategy(strategy: str) -> Plan:
+    """The plan that a strategy's name stands for.
+
+    Raises:
+        BadInputError: there is no such strategy.
+    """
+    sampled = re.fullmatch(r"(cot|rag)@([1-9][0-9]?)", strategy)
+    if sampled and int(sampled[2]) <= MOST_SAMPLES:
+        return Plan(sampled[1], int(sampled[2]))
+    if strategy not in STRATEGIES:
+        raise BadInputError(f"unknown strategy '{strategy}'", f"Choose one of: {STRATEGY_NAMES}")
+    return Plan(strategy)
+
+
+def config_fingerprint(strategy: str, agent: AgentConfig, search: SearchConfig, samples: SampleConfig) -> str:
+    """sha256 of all configuration that ``strategy`` uses, but how many requests it makes at once."""
+    own: Sampled | None = search if strategy == "mcts" else samples if "@" in strategy else None
+    if own is None:
+        return agent.fingerprint
+    resolved = agent.model_dump_json() + own.model_dump_json(exclude={"parallel"})
+    return hashlib.sha256(resolved.encode()).hexdigest()
+
+
 class AgentState(TypedDict):
     """What the checkpointer keeps between nodes: plain JSON data only.
 
-    ``steps`` and ``usage`` grow by reducers, so that a node returns only what it added.
+    ``steps`` and ``usage`` grow by reducers, so that a node returns only what it added. ``n`` is the number
+    of the step to be made where that is not the next one of a line: in a tree ``steps`` is one path of it.
     """
 
     problem: dict[str, Any]
@@ -51,3 +140,18 @@ class AgentState(TypedDict):
     usage: Annotated[list[dict[str, Any]], operator.add]
     seed: int
     done: bool
+    n: NotRequired[int]
+
+
+class SearchState(AgentState):
+    """State of a graph that makes many attempts: ``steps`` are all nodes of its tree, as they came.
+
+    ``expanded`` are the numbers of the nodes whose children are there, ``rollouts`` what each ended in
+    (``agent.tree.Rollout``), ``cursor`` the node that the rollout under way has come to, ``result`` what is
+    known so far (``agent.tree.Tree.result``).
+    """
+
+    expanded: Annotated[list[int], operator.add]
+    rollouts: Annotated[list[Any], operator.add]
+    cursor: int
+    result: dict[str, Any]

@@ -1,0 +1,115 @@
+"""Recordings: the same bytes again without a model, also after a kill, and nothing that was never said."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from agent.collect import Attempt, Collection, collect
+from agent.errors import LogError, ModelServerError
+from agent.llm import ChatModel, Reply, Sampling
+from agent.recording import CALLS, RecordedModel, read_recording
+from agent.records import Problem
+from agent.solve import Solver
+from agent.state import AgentConfig
+from retriever.errors import BadInputError
+from tests.scripted import ScriptedServer
+
+SAID = ["It is two, so $1+1=2$.", "Hence \\boxed{2}"]
+
+
+def collected(model: ChatModel, folder: Path, *, temperature: float = 0.0, seeds: int = 2) -> bytes:
+    problem = Problem(id="p", problem="What is 1+1?", answer="2")
+    solver = Solver(model, None, AgentConfig(temperature=temperature))
+    wanted = [Attempt(problem, "cot", seed) for seed in range(seeds)]
+    given = Collection(folder)
+    with given.held():
+        asyncio.run(collect(solver, wanted, given, parallel=1))
+    return given.log.path.read_bytes()
+
+
+async def said(model: ChatModel, text: str) -> Reply:
+    reply = Reply()
+    async for _ in model.stream([("user", text)], Sampling(16), reply):
+        pass
+    return reply
+
+
+def test_a_replay_gives_the_same_bytes_without_a_model(tmp_path: Path) -> None:
+    with ScriptedServer(SAID) as server:
+        recorded = RecordedModel(tmp_path / "calls", ChatModel(server.url, "scripted"))
+        first = collected(recorded, tmp_path / "a")
+        asked = len(server.requests)
+    assert asked >= 2
+    assert collected(RecordedModel(tmp_path / "calls"), tmp_path / "b") == first
+    assert all(json.loads(line)["usage"]["seconds"] > 0 for line in first.splitlines())
+
+
+def test_what_was_said_before_is_not_asked_again(tmp_path: Path) -> None:
+    with ScriptedServer(SAID) as server:
+        live = ChatModel(server.url, "scripted")
+        first = collected(RecordedModel(tmp_path / "calls", live), tmp_path / "a")
+        asked = len(server.requests)
+        again = collected(RecordedModel(tmp_path / "calls", live), tmp_path / "b", seeds=3)
+        assert len(server.requests) == asked + asked // 2
+    assert again.startswith(first)
+
+
+async def test_the_same_call_twice_keeps_both_replies(tmp_path: Path) -> None:
+    with ScriptedServer(["one", "two"]) as server:
+        recorded = RecordedModel(tmp_path, ChatModel(server.url, "scripted"))
+        assert [(await said(recorded, "?")).text for _ in range(2)] == ["one", "two"]
+    replayed = RecordedModel(tmp_path)
+    assert [(await said(replayed, "?")).text for _ in range(2)] == ["one", "two"]
+    with pytest.raises(ModelServerError, match="does not hold this call"):
+        await said(replayed, "?")
+
+
+def test_other_settings_end_the_attempt_with_the_reason(tmp_path: Path) -> None:
+    with ScriptedServer(SAID) as server:
+        collected(RecordedModel(tmp_path / "calls", ChatModel(server.url, "scripted")), tmp_path / "a")
+    line = collected(RecordedModel(tmp_path / "calls"), tmp_path / "b", temperature=0.5, seeds=1)
+    assert b"the recording does not hold this call" in line
+
+
+async def test_a_reply_that_broke_off_is_not_kept(tmp_path: Path) -> None:
+    with ScriptedServer(["one two three"], break_after=2) as server:
+        recorded = RecordedModel(tmp_path, ChatModel(server.url, "scripted"))
+        with pytest.raises(ModelServerError):
+            await said(recorded, "?")
+    assert read_recording(tmp_path)[1] == []
+
+
+async def test_a_line_cut_off_by_a_kill_is_taken_off(tmp_path: Path) -> None:
+    with ScriptedServer(["one", "two", "three"]) as server:
+        live = ChatModel(server.url, "scripted")
+        recorded = RecordedModel(tmp_path, live)
+        await said(recorded, "a")
+        await said(recorded, "b")
+        file = tmp_path / CALLS
+        os.truncate(file, file.stat().st_size - 5)
+        again = RecordedModel(tmp_path, live)
+        assert [(await said(again, text)).text for text in "ab"] == ["one", "three"]
+    assert len(read_recording(tmp_path)[1]) == 2
+
+
+def test_another_models_recording_is_refused(tmp_path: Path) -> None:
+    RecordedModel(tmp_path, ChatModel("http://127.0.0.1:1/v1", "one"))
+    with pytest.raises(BadInputError, match="is a recording of one"):
+        RecordedModel(tmp_path, ChatModel("http://127.0.0.1:1/v1", "two"))
+
+
+@pytest.mark.parametrize("content", [b"", b"{}\n", b"\xff\n", b'{"recording": 1, "model": "m"}\n'])
+def test_a_file_that_is_no_recording_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / CALLS).write_bytes(content)
+    with pytest.raises(LogError):
+        RecordedModel(tmp_path)
+
+
+def test_nothing_to_replay_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="--record"):
+        RecordedModel(tmp_path / "none")
