@@ -8,19 +8,22 @@ import threading
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from retriever.errors import BadInputError, IndexMissingError, RaderError, StorageError
-from ui.settings import Settings
+from ui.settings import DEFAULT_ENCODER, Settings, with_agent
 
 if TYPE_CHECKING:
     from agent.engine import LlamaCppEngine
     from agent.llm import ChatModel
+    from agent.recording import RecordedModel
     from agent.solve import Solver
     from agent.state import AgentConfig
     from retriever.corpus import Corpus
     from retriever.encoder import Encoder
-    from retriever.index import IndexInfo
+    from retriever.exact import ExactIndex
+    from retriever.index import ChromaServer, IndexInfo
+    from retriever.rerank import Reranker
     from retriever.search import Retriever
     from retriever.weights import ModelStore, PullProgress
 
@@ -46,6 +49,8 @@ class Studio:
         self.settings = settings
         self._watch = watch
         self._engine: LlamaCppEngine | None = None
+        self._recorded: RecordedModel | None = None
+        self._exact: dict[tuple[str, str], ExactIndex] = {}
         self._making = threading.RLock()  # the page asks for solvers from several threads
 
     @cached_property
@@ -67,10 +72,25 @@ class Studio:
     @cached_property
     def encoder(self) -> Encoder:
         """The encoder that indexes and searches."""
-        from retriever.encoder import Encoder
+        from retriever.presets import encoder_for
 
         settings = self.settings
-        return Encoder(self.weights(settings.encoder), max_passage_tokens=settings.passage_tokens)
+        return encoder_for(
+            settings.encoder,
+            settings.home,
+            max_passage_tokens=settings.passage_tokens,
+            backend=settings.backend,
+            listener=self._pulling,
+        )
+
+    @cached_property
+    def chroma(self) -> ChromaServer | None:
+        """The Chroma server that keeps the index; None where it lies in ``home``."""
+        from retriever.index import ChromaServer
+
+        settings = self.settings
+        token = settings.chroma_token.get_secret_value()
+        return ChromaServer(settings.chroma_url, token) if settings.chroma_url else None
 
     def build_index(self, corpus: Corpus) -> IndexInfo:
         """Build the index of ``corpus`` and let it serve."""
@@ -79,7 +99,7 @@ class Studio:
         def indexing(done: int, total: int) -> None:
             self._watch("indexing passages", done, total)
 
-        return build_index(self.settings.home, corpus, self.encoder, indexing)
+        return build_index(self.settings.home, corpus, self.encoder, indexing, server=self.chroma)
 
     @cached_property
     def retriever(self) -> Retriever:
@@ -92,17 +112,87 @@ class Studio:
         from retriever.search import Retriever
         from retriever.sources import default_corpus
 
-        home = self.settings.home
+        settings = self.settings
         try:
-            index = open_index(home, self.encoder)
+            index = open_index(settings.home, self.encoder, server=self.chroma)
         except IndexMissingError:
             self.build_index(default_corpus())
-            index = open_index(home, self.encoder)
-        return Retriever(index, self.encoder, self.settings.agent.retriever)
+            index = open_index(settings.home, self.encoder, server=self.chroma)
+        return Retriever(
+            index,
+            self.encoder,
+            settings.agent.retriever,
+            reranker=self.reranker,
+            rerank_depth=settings.rerank_depth,
+            **self._trained(),
+        )
+
+    def _trained(self) -> dict[str, Any]:
+        """What a `Retriever` is told of an encoder that is not the untrained base."""
+        settings = self.settings
+        alone = settings.agent.retriever == "rader"
+        return {"promoted": settings.encoder != DEFAULT_ENCODER, "label": settings.label if alone else ""}
+
+    @cached_property
+    def reranker(self) -> Reranker | None:
+        """What orders the best hits anew; None where nothing was chosen."""
+        name = self.settings.reranker
+        if not name:
+            return None
+        if name == "llm":
+            from retriever.llm_rerank import LLMReranker
+
+            return LLMReranker(
+                self.llm.as_langchain(), identity=self.llm.fingerprint, in_flight=self.settings.slots
+            )
+        from retriever.cross_encoder import CrossEncoderReranker
+
+        if not Path(name).is_dir():
+            raise BadInputError(f"there is no reranker {name!r}", 'Name a cross-encoder\'s folder, or "llm"')
+        return CrossEncoderReranker(name)
+
+    def exact(self, name: str, corpus: Corpus) -> Retriever:
+        """Exact search of a corpus in memory, to evaluate a retriever by name or an encoder by its folder."""
+        from retriever.exact import exact_index
+        from retriever.search import Retriever
+
+        settings = with_agent(self.settings, retriever=name)
+        studio = self if settings.encoder == self.settings.encoder else Studio(settings, self._watch)
+        encoder = studio.encoder
+        key = encoder.fingerprint, corpus.sha256
+
+        def encoding(done: int, total: int) -> None:
+            self._watch(f"encoding passages with {encoder.name}", done, total)
+
+        if key not in self._exact:
+            self._exact[key] = exact_index(corpus, encoder, settings.home, encoding)
+        return Retriever(
+            self._exact[key],
+            encoder,
+            settings.agent.retriever,
+            reranker=self.reranker,
+            rerank_depth=settings.rerank_depth,
+            **studio._trained(),
+        )
+
+    def play(self, folder: Path, *, ask: bool) -> None:
+        """Keep the model's calls in ``folder``, and take from there those that it holds.
+
+        Args:
+            folder: Of the recording.
+            ask: Off, the model is not even started: what the recording lacks fails.
+        """
+        from agent.recording import RecordedModel
+
+        self._recorded = RecordedModel(folder, self._live() if ask else None)
 
     @cached_property
     def llm(self) -> ChatModel:
-        """The language model: the server that ``llm_url`` names, else the embedded one, started here."""
+        """The language model: a recording, the server that ``llm_url`` names, or the embedded one."""
+        return self._recorded or self._live()
+
+    def _live(self) -> ChatModel:
+        """The server that ``llm_url`` names, else the embedded one, started here."""
         settings = self.settings
         if settings.llm_url:
             return self._served()
@@ -143,12 +233,20 @@ class Studio:
         """The key of the server that ``llm_url`` names."""
         return self.settings.llm_key.get_secret_value() or os.environ.get("OPENAI_API_KEY", "")
 
-    def solver(self, config: AgentConfig | None = None, *, retrieves: bool = True) -> Solver:
-        """The agent, logging to ``home/trajectories.jsonl``. ``retrieves`` off leaves the index alone."""
+    def solver(
+        self, config: AgentConfig | None = None, *, retrieves: bool = True, collecting: bool = False
+    ) -> Solver:
+        """The agent, logging to ``home/trajectories.jsonl``.
+
+        Args:
+            config: How it solves; default the settings'.
+            retrieves: Off leaves the index alone.
+            collecting: Whether a tree search may look at gold answers.
+        """
         from agent.log import TrajectoryLog
         from agent.solve import Solver
 
-        home = self.settings.home
+        home, search = self.settings.home, self.settings.search
         with self._making:
             retriever = self.retriever if retrieves else None
             llm = self.llm
@@ -158,9 +256,16 @@ class Studio:
             config or self.settings.agent,
             log=TrajectoryLog(home / "trajectories.jsonl"),
             checkpoints=home / "checkpoints.sqlite",
-            retriever_fingerprint=self.encoder.fingerprint if retriever else "",
+            retriever_fingerprint=self._identity_of_retriever() if retriever else "",
             index_fingerprint=retriever.index.info.fingerprint if retriever else "",
+            search=search.collecting() if collecting else search.blind(),
+            samples=self.settings.samples,
         )
+
+    def _identity_of_retriever(self) -> str:
+        """What decides a search beside the index: the encoder, and the reranker where there is one."""
+        ranker = self.reranker
+        return f"{self.encoder.fingerprint}+{ranker.fingerprint}" if ranker else self.encoder.fingerprint
 
     def prepare(self) -> None:
         """Pull weights and build the index where they are missing; load nothing that can wait."""
@@ -169,7 +274,7 @@ class Studio:
         if not self.settings.llm_url:
             self.weights(self.settings.model)
         self.weights(self.settings.encoder)
-        if Versions(self.settings.home).current() is None:
+        if self.chroma or Versions(self.settings.home).current(self.encoder.fingerprint) is None:
             _ = self.retriever
 
     def warm_up(self) -> None:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel
 
 from retriever.errors import RaderError
 from ui.assemble import Studio, writable
-from ui.output import Reporter
-from ui.settings import Settings, load_settings
+from ui.settings import Settings
 
 PACKAGES = ("torch", "sentence-transformers", "chromadb", "bm25s", "langgraph", "gradio", "xllamacpp")
 
@@ -25,15 +22,6 @@ class Finding(BaseModel):
     remedy: str = ""
 
 
-def run_doctor(reporter: Reporter, config: Path | None, **flags: Any) -> None:
-    """Report every finding; nothing is downloaded, built or changed."""
-    settings = load_settings(config, **flags)
-    findings = examine(settings)
-    well = all(finding.ok for finding in findings)
-    record = {"ok": well, "home": str(settings.home), "findings": [one.model_dump() for one in findings]}
-    reporter.result(record, "\n".join(_line(finding) for finding in findings))
-
-
 def examine(settings: Settings) -> list[Finding]:
     """Everything that solving needs, in the order in which it is needed."""
     studio = Studio(settings)
@@ -41,9 +29,10 @@ def examine(settings: Settings) -> list[Finding]:
     return [*packages, _home(settings), *_weights(studio), _index(studio), _model(studio)]
 
 
-def _line(finding: Finding) -> str:
-    line = f"{'ok' if finding.ok else 'NOT OK':<7}{finding.name}: {finding.detail}"
-    return f"{line}\n       → {finding.remedy}" if finding.remedy else line
+def line(finding: Finding) -> str:
+    """The finding as a line, and what to run on a second one."""
+    text = f"{'ok' if finding.ok else 'NOT OK':<7}{finding.name}: {finding.detail}"
+    return f"{text}\n       → {finding.remedy}" if finding.remedy else text
 
 
 def _package(name: str) -> Finding:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError
@@ -20,7 +20,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from agent.state import AgentConfig
+from agent.state import PRESETS, AgentConfig, RetrieverName, SampleConfig, SearchConfig
 from retriever.errors import BadInputError
 
 DEFAULT_MODEL = "qwen2.5-coder-1.5b-instruct"
@@ -53,14 +53,24 @@ class Settings(BaseSettings):
     slots: int = Field(default=4, ge=1, le=64, description="requests the embedded model serves at once")
     threads: int = Field(default=0, ge=0, description="0: as many as there are processors")
     encoder: str = Field(default=DEFAULT_ENCODER, description="name of a pulled model, or a folder")
+    label: str = Field(default="", description="what results are called that this encoder found alone")
+    backend: Literal["auto", "torch", "onnx", "onnx-int8"] = Field(
+        default="auto", description="what computes the vectors"
+    )
     passage_tokens: int = Field(
         default=128,
         ge=16,
         description="tokens of a passage that the encoder reads; 128 was no worse than 256 and twice as fast",
     )
+    chroma_url: str = Field(default="", description="a Chroma server; default: a folder in home")
+    chroma_token: SecretStr = Field(default=SecretStr(""), description="its token")
+    reranker: str = Field(default="", description='a cross-encoder\'s folder, or "llm"; empty: none')
+    rerank_depth: int = Field(default=20, ge=1, le=1000, description="hits that the reranker scores")
     host: str = "127.0.0.1"
     port: int = Field(default=7860, ge=0, le=65535)
     agent: AgentConfig = AgentConfig()
+    search: SearchConfig = Field(default=SearchConfig(), description="the tree search of mcts")
+    samples: SampleConfig = Field(default=SampleConfig(), description="the votes of cot@n and rag@n")
 
     @classmethod
     def settings_customise_sources(
@@ -111,3 +121,28 @@ def _config_file(config: Path | None, flags: dict[str, Any]) -> Path:
 
 def _where(path: Path) -> str:
     return f"Check the flags, the variables that begin with RADER_, and {path}"
+
+
+def with_agent(settings: Settings, *, retriever: str | None = None, **overrides: Any) -> Settings:
+    """``settings`` with the agent's configuration changed by those overrides that are not None.
+
+    Args:
+        settings: What was resolved.
+        retriever: A retriever's name; or an encoder, which then searches alone.
+        overrides: Fields of `AgentConfig`.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    named = retriever in get_args(RetrieverName)
+    if retriever is not None:
+        given["retriever"] = retriever if named else "rader"
+    encoder = {} if named or retriever is None else {"encoder": retriever, "label": retriever}
+    agent = AgentConfig(**(settings.agent.model_dump() | given))
+    return settings.model_copy(update={"agent": agent, **encoder})
+
+
+def with_search(settings: Settings, *, preset: str | None = None, rollouts: int | None = None) -> Settings:
+    """``settings`` whose tree search has the numbers of a preset, and that many rollouts."""
+    search = PRESETS[preset] if preset else settings.search
+    if rollouts is not None:
+        search = SearchConfig(**(search.model_dump() | {"rollouts": rollouts}))
+    return settings.model_copy(update={"search": search})

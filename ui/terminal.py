@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from retriever.search import SearchResult
     from retriever.weights import ModelStatus
     from training.evaluate import AnswersReport
+    from training.reports import RetrievalReport
 
 _HEADINGS = {"think": "thought", "query": "looking for", "summarise": "recall", "answer": "answer"}
 
@@ -69,6 +70,27 @@ def accuracy_line(report: AnswersReport) -> str:
         f"{report.wrong} wrong, {report.ungradable} ungradable; per problem "
         f"{report.tokens:.0f} tokens written, {report.read:.0f} read, {report.seconds:.0f} s"
     )
+
+
+def retrieval_table(report: RetrievalReport) -> str:
+    """Scores of each retriever, then each pair compared, then what may surprise."""
+    lines = [
+        f"{report.benchmark}: {report.n} queries, points of 100",
+        f"{'':<24}{'nDCG@10':>8}  {'95% interval':<16}{'recall@10':>9}{'MRR@10':>8}{'seconds':>9}",
+    ]
+    for name, result in report.results.items():
+        interval = f"{result.ci95[0]:.1f} to {result.ci95[1]:.1f}"
+        seconds = "" if result.seconds is None else f"{result.seconds:.1f}"
+        lines.append(
+            f"{name[-24:]:<24}{result.ndcg:>8.1f}  {interval:<16}{result.recall:>9.1f}{result.mrr:>8.1f}"
+            f"{seconds:>9}"
+        )
+    for pair, found in report.paired.items():
+        low, high = found.ci95
+        lines.append(
+            f"{pair}: {found.delta:+.1f} nDCG@10 (95% interval {low:+.1f} to {high:+.1f}, p {found.p:.3g})"
+        )
+    return printable("\n".join([*lines, *report.warnings]))
 
 
 def printable(text: str) -> str:

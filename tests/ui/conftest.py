@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from retriever.index import build_index, open_index
 from retriever.passage import Passage
 from retriever.search import Retriever
 from tests.scripted import ScriptedServer
+from tests.ui.command import Rader
 
 HOSTILE = "<script>alert(1)</script> [link](javascript:alert(2)) theorem"
 PASSAGES = (
@@ -46,3 +48,21 @@ def solver_for(retriever: Retriever, tmp_path_factory: pytest.TempPathFactory) -
         return lambda config: Solver(model, retriever, config, log)
 
     return around
+
+
+@pytest.fixture(scope="session")
+def rader(tmp_path_factory: pytest.TempPathFactory, tiny_encoder_path: Path) -> Rader:
+    """A home whose index holds two theorems and one function."""
+    home = tmp_path_factory.mktemp("home")
+    corpus = home / "corpus.jsonl"
+    rows = [
+        {"id": "vieta", "title": "Vieta's Formulas", "text": "The roots of $x^2+bx+c$ sum to $-b$."},
+        {"id": "pythagoras", "title": "Pythagorean Theorem", "text": "$a^2+b^2=c^2$ in a right triangle."},
+        {"id": "gcd", "title": "gcd", "text": "def gcd(a, b): ...", "kind": "code"},
+    ]
+    corpus.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    rader = Rader(home, tiny_encoder_path)
+    made = rader("index", str(corpus), "--no-shipped", "--json")
+    assert made.returncode == 0, made.stderr
+    assert json.loads(made.stdout)["passages"] == 3
+    return rader

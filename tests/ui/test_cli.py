@@ -2,74 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
-from unittest.mock import patch
 
 import pytest
 
 from tests.scripted import ScriptedServer
-from ui.cli import main
+from tests.ui.command import Rader, one_line
 
 ROOT = Path(__file__).parents[2]
-
-
-@dataclass
-class Done:
-    """How a command ended."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-class Rader:
-    """Runs ``rader`` in this process, as its entry point does, in a home of its own with the tiny encoder."""
-
-    def __init__(self, home: Path, encoder: Path) -> None:
-        self.home = home
-        self.env = {"RADER_HOME": str(home), "RADER_ENCODER": str(encoder), "HF_HUB_OFFLINE": "1"}
-
-    def __call__(self, *arguments: str, stdin: str = "", **env: str) -> Done:
-        out, err = io.StringIO(), io.StringIO()
-        with (
-            patch.dict(os.environ, self.env | env),
-            patch.object(sys, "argv", ["rader", *arguments]),
-            patch.object(sys, "stdin", io.StringIO(stdin)),
-            redirect_stdout(out),
-            redirect_stderr(err),
-            pytest.raises(SystemExit) as ended,
-        ):
-            main()
-        return Done(int(ended.value.code or 0), out.getvalue(), err.getvalue())
-
-
-@pytest.fixture(scope="session")
-def rader(tmp_path_factory: pytest.TempPathFactory, tiny_encoder_path: Path) -> Rader:
-    """A home whose index holds two theorems and one function."""
-    home = tmp_path_factory.mktemp("home")
-    corpus = home / "corpus.jsonl"
-    rows = [
-        {"id": "vieta", "title": "Vieta's Formulas", "text": "The roots of $x^2+bx+c$ sum to $-b$."},
-        {"id": "pythagoras", "title": "Pythagorean Theorem", "text": "$a^2+b^2=c^2$ in a right triangle."},
-        {"id": "gcd", "title": "gcd", "text": "def gcd(a, b): ...", "kind": "code"},
-    ]
-    corpus.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    rader = Rader(home, tiny_encoder_path)
-    made = rader("index", str(corpus), "--no-shipped", "--json")
-    assert made.returncode == 0, made.stderr
-    assert json.loads(made.stdout)["passages"] == 3
-    return rader
-
-
-def one_line(text: str) -> bool:
-    return len(text.strip().splitlines()) == 1 and "Traceback" not in text
 
 
 @pytest.mark.parametrize("retriever", ["bm25", "base", "rader", "hybrid"])

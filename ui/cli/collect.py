@@ -1,0 +1,147 @@
+"""``rader collect``: problems in, trajectories out."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+
+import typer
+
+from retriever.errors import BadInputError
+from ui.cli import options
+from ui.output import JsonFlag, Reporter
+
+if TYPE_CHECKING:
+    from agent.collect import Counts
+    from agent.records import Problem
+    from ui.settings import Settings
+
+
+def collect(
+    problems: Annotated[Path, typer.Argument(help="JSONL of problems; see --format.")],
+    out: Annotated[Path, typer.Option(help="Folder for trajectories.jsonl; run again, it is gone on with.")],
+    strategy: options.Strategy = "steps",
+    limit: Annotated[int | None, typer.Option(help="Only the first so many problems.", min=1)] = None,
+    rollouts: Annotated[
+        int | None,
+        typer.Option(
+            help="Rollouts of the tree search; with another strategy, attempts at a problem.",
+            min=1,
+            max=256,
+            show_default="as the preset says; 1",
+        ),
+    ] = None,
+    preset: options.Preset = None,
+    seed: options.Seed = 0,
+    kind: Annotated[
+        Literal["auto", "rader", "math", "gsm8k", "numina"],
+        typer.Option("--format", help="How the problems are written; auto looks at each line."),
+    ] = "auto",
+    parallel: Annotated[
+        int | None,
+        typer.Option(help="Attempts in flight; default: as many as the embedded model has slots.", min=1),
+    ] = None,
+    retry_failed: Annotated[bool, typer.Option(help="Also what failed for good before.")] = False,
+    record: Annotated[
+        Path | None, typer.Option(help="Folder to keep every call of the model in, for --replay.")
+    ] = None,
+    replay: Annotated[
+        Path | None, typer.Option(help="Folder of a recording to take the model's replies from.")
+    ] = None,
+    skip_bad: options.SkipBad = False,
+    retriever: options.Retriever = None,
+    reranker: options.Reranker = None,
+    model: options.Model = None,
+    llm_url: options.LlmUrl = None,
+    llm_model: options.LlmModel = None,
+    chroma_url: options.ChromaUrl = None,
+    home: options.Home = None,
+    config: options.Config = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Solve many problems and keep every trajectory; run again, it does only what is missing.
+
+    Killed at any moment, no attempt is lost or done twice, and those under way go on from their last step.
+    What the model's server refuses for good is recorded with its reason and skipped; a server that is down is
+    waited for.
+    """
+    from agent.problems import read_problems
+    from ui.assemble import writable
+    from ui.settings import load_settings, with_agent, with_search
+
+    if record and replay:
+        raise BadInputError("--record and --replay exclude each other", "Choose one")
+    reporter = Reporter(as_json)
+    settings = load_settings(
+        config, model=model, llm_url=llm_url, llm_model=llm_model,
+        reranker=reranker, chroma_url=chroma_url, home=home,
+    )  # fmt: skip
+    settings = with_agent(settings, retriever=retriever)
+    attempts = 1
+    if strategy == "mcts":
+        settings = with_search(settings, preset=preset, rollouts=rollouts)
+    elif rollouts is not None and rollouts > 1:  # attempts at temperature 0 would all be the same
+        attempts, settings = rollouts, with_agent(settings, temperature=settings.samples.temperature)
+    found = read_problems(problems, kind=kind, skip_bad=skip_bad)
+    wanted = found.problems[:limit]
+    asked = _Asked(wanted, strategy, range(seed, seed + attempts), parallel or settings.slots, retry_failed)
+    writable(settings.home)
+    counts = _collected(settings, asked, out, record or replay, replay is None, reporter)
+    left_out = {"skipped": found.skipped, "duplicates": found.duplicates}
+    reporter.result(counts.model_dump() | left_out, summary(counts, out))
+
+
+class _Asked(NamedTuple):
+    """What to collect, and how."""
+
+    problems: list[Problem]
+    strategy: str
+    seeds: range
+    parallel: int
+    retry_failed: bool
+
+
+def _collected(
+    settings: Settings, asked: _Asked, out: Path, calls: Path | None, live: bool, reporter: Reporter
+) -> Counts:
+    from agent.collect import Attempt, Collection
+    from agent.collect import collect as collect_all
+    from ui.assemble import Studio
+
+    wanted = [Attempt(one, asked.strategy, seed) for one in asked.problems for seed in asked.seeds]
+    collection = Collection(out)
+    with collection.held(), reporter.progress() as watch:
+        studio = Studio(settings, watch)
+        if calls:
+            studio.play(calls, ask=live)
+        try:
+            return asyncio.run(
+                collect_all(
+                    studio.solver(retrieves=options.retrieves(asked.strategy), collecting=True),
+                    wanted,
+                    collection,
+                    parallel=asked.parallel,
+                    retry_failed=asked.retry_failed,
+                    progress=lambda counts: watch(_so_far(counts), counts.done, counts.attempts),
+                )
+            )
+        finally:
+            studio.close()
+
+
+def _so_far(counts: Counts) -> str:
+    rate = counts.new / counts.seconds * 60 if counts.seconds else 0.0
+    return f"{counts.accuracy:.0%} correct, {rate:.1f} a minute, {counts.tokens:,} tokens"
+
+
+def summary(counts: Counts, out: Path) -> str:
+    """What a collection holds, for people."""
+    lines = [
+        f"{counts.done} of {counts.attempts} attempts in {out / 'trajectories.jsonl'}, {counts.new} new",
+        f"{counts.correct} correct, {counts.wrong} wrong, {counts.ungradable} ungradable, "
+        f"{counts.ungraded} without a gold answer, {counts.failed} failed",
+        f"{counts.retrievals} retrievals; {counts.relevant} of {counts.judged} passages judged relevant; "
+        f"{counts.tokens:,} tokens",
+    ]
+    return "\n".join(lines)
