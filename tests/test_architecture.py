@@ -30,14 +30,17 @@ HEAVY = {
 }
 # Where a package may be imported, by the beginning of the file's name.
 HOMES = {
-    "chromadb": ("retriever/",),
+    "chromadb": ("retriever/store.py",),
     "gradio": ("ui/",),
     "langgraph": ("agent/",),
     "xllamacpp": ("agent/engine.py",),
 }
-MOST_LINES, MOST_FUNCTION_LINES = 300, 40
+MOST_LINES, MOST_FUNCTION_LINES = 300, 35
 # What is longer, how long it may be, and why.
-LONG_FILES = {"retriever/index.py": 360}  # everything that touches Chroma is in one room
+LONG_FILES = {
+    "agent/llm.py": 310,  # one protocol, its errors in one place
+    "ui/assemble.py": 330,  # the only place that puts objects together
+}
 FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 FORBIDDEN_KEYWORDS = {"trust_remote_code", "allow_pickle", "allow_dangerous_deserialization", "shell"}
 
@@ -84,11 +87,12 @@ def is_false(node: ast.expr) -> bool:
 
 
 def long_functions(tree: ast.AST) -> list[str]:
-    """Functions of more lines than they should have, decorators not counted."""
+    """Functions of more lines than they should have; signature and docstring are there to be long."""
     found = []
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            length = (node.end_lineno or 0) - node.lineno + 1
+            documented = ast.get_docstring(node) is not None and len(node.body) > 1
+            length = (node.end_lineno or 0) - node.body[1 if documented else 0].lineno + 1
             if length > MOST_FUNCTION_LINES:
                 found.append(f"{node.name}: {length} lines")
     return found
@@ -201,7 +205,7 @@ def test_code_that_comes_as_data_is_found(code: str, found: list[str]) -> None:
 
 def test_a_long_function_is_found() -> None:
     body = "    x = 1\n"
-    assert long_functions(ast.parse("def f():\n" + body * (MOST_FUNCTION_LINES - 1))) == []
-    assert long_functions(ast.parse("class A:\n  async def f():\n" + body * MOST_FUNCTION_LINES)) == [
-        "f: 41 lines"
+    assert long_functions(ast.parse("def f():\n" + body * MOST_FUNCTION_LINES)) == []
+    assert long_functions(ast.parse("class A:\n  async def f():\n" + body * (MOST_FUNCTION_LINES + 1))) == [
+        f"f: {MOST_FUNCTION_LINES + 1} lines"
     ]
