@@ -59,7 +59,7 @@ class FolderBackend:
             wanted = {name: checksum for name, checksum in info.checksums.items() if name != VECTORS}
             if wanted and _checksums(_chroma(folder)) != wanted:
                 raise damaged(str(folder), "the graph's files have changed")
-            if not (folder / "rows" / VECTORS).is_file():
+            if (folder / "rows").is_dir() and not (folder / "rows" / VECTORS).is_file():
                 raise damaged(str(folder), "its vectors are gone")
             store = open_folder(_chroma(folder))
         if copied:
