@@ -51,7 +51,3 @@ def _root(
 def main() -> None:
     """Entry point of the ``rader`` command."""
     fail_clearly(app)
-
-
-if __name__ == "__main__":
-    main()
