@@ -1,8 +1,7 @@
 """ONNX Runtime computes the transformer of an encoder; tokens and pooling stay sentence-transformers'.
 
 sentence-transformers' own ONNX backend asks for optimum, whose release for it does not go with transformers
-5. ONNX Runtime itself is here in any case, through Chroma; writing a model in its format takes the extra
-``onnx``.
+5. ONNX Runtime itself is here in any case, through Chroma; to write its format takes the extra ``onnx``.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from filelock import FileLock
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -76,11 +76,11 @@ def replace(model: SentenceTransformer, folder: Path | None, *, int8: bool = Fal
     """
     transformer: Any = model[0]
     config = transformer.model.config
-    if folder and (folder / _FILE).exists():
+    if folder and folder.exists():
         try:
             transformer.model = OnnxTransformer(folder / _FILE, config)
             return
-        except Exception:  # damaged, and ONNX Runtime has an error of its own for each kind of damage
+        except Exception:  # damaged; ONNX Runtime has an error of its own for each kind of damage
             shutil.rmtree(folder, ignore_errors=True)
 
     def write(to: Path) -> None:
@@ -93,23 +93,22 @@ def replace(model: SentenceTransformer, folder: Path | None, *, int8: bool = Fal
 
 
 def _kept(write: Callable[[Path], None], folder: Path | None, config: Any) -> OnnxTransformer | None:
-    """Write beside and rename, so that a reader finds all of it or nothing; None where it cannot."""
+    """Write to a folder beside and rename, so that a reader finds all or nothing; None where it cannot."""
     if folder is None:
         return None
+    unfinished = folder.with_name(f"{folder.name}.part")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
+        with FileLock(folder.with_name(f"{folder.name}.lock")):
+            if not folder.exists():  # else another process was faster
+                shutil.rmtree(unfinished, ignore_errors=True)
+                unfinished.mkdir()
+                write(unfinished)
+                unfinished.rename(folder)
     except OSError:
-        return None
-    try:
-        write(unfinished)
-        if not folder.exists():  # else another process was faster
-            unfinished.rename(folder)
-        return OnnxTransformer(folder / _FILE, config)
-    except OSError:
-        return None
-    finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+        return None
+    return OnnxTransformer(folder / _FILE, config)
 
 
 def _passing(write: Callable[[Path], None], config: Any) -> OnnxTransformer:

@@ -153,7 +153,7 @@ class Names:
 
 _LIST = re.compile(rf"({MARKS})(?:(?:\s*(?:,|;|&|:|\b(?:and|or|then|with|also|again)\b))*\s*{MARKS})+")
 # "From MARK and Bag Theorem": the other name, which nobody linked, takes the place of the first.
-_BEFORE_ANOTHER = re.compile(rf"{MARKS}(?:\s*,\s*|\s*,?\s+and\s+)(?=[A-Z$][^ ]* [a-zA-Z$])")
+_BEFORE_ANOTHER = re.compile(rf"{MARKS}(?:\s*,\s*|\s*,?\s+and\s+)(?=[A-Z][\w'’-]+ (?:[a-z]{{2,4}} )*[A-Z])")
 # "MARK for Topological Spaces": how the page's text spells out what its title leaves to a slash.
 _SPELT_OUT = re.compile(rf"({MARKS})(?: (?:of|for|in|on|over|under)(?: an?| the)?(?: [A-Z][\w'’-]+)+)+")
 _REFERENCE = re.compile(

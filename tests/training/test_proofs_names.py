@@ -118,6 +118,8 @@ def test_what_is_too_little_for_a_name(text: str) -> None:
         ("so by Proposition $6$ of Book $\\text{X} $: Ada's Lemma:\n$a$", "so:\n$a$"),
         ("Using Porism to Proposition $6$ of Book $\\text{X} $: Ada's Lemma, let $a$", "let $a$"),
         ("From Ada's Lemma and Jar Sum is Even:\n$a$", "From Jar Sum is Even:\n$a$"),
+        ("By Ada's Lemma, $T$ is torn.", "$T$ is torn."),
+        ("By Ada's Lemma and $T$ is torn.", "and $T$ is torn."),
         ("Hence by Ada's Lemma for Torn Bags, we have", "Hence, we have"),
         ("Hence by Ada's Lemma for $n = 2$:", "Hence for $n = 2$:"),
         ("This is true (Ada's Lemma).", "This is true."),
