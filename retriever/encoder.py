@@ -16,6 +16,7 @@ import numpy.typing as npt
 from retriever.backends import Backend, choose, open_model
 from retriever.errors import BadInputError
 from retriever.loading import Dtype, Pooling, Recipe
+from retriever.mathtext import Latex, plain
 from retriever.passage import Passage
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class Encoder:
         max_passage_tokens: Read fewer tokens of a passage than of a query; None reads as many.
         pooling: What stands for the text: the mean of its tokens, the last or the first one. None takes what
             the folder says; where it says nothing, the last token of a decoder and the mean of others.
+        latex: ``raw`` reads a text as it is; ``plain`` reads its LaTeX as words (`retriever.mathtext`), which
+            fits encoders that were trained so.
         append_eos: End every text with the tokeniser's end-of-sequence token, also one that is cut.
         causal: Whether a token sees only those before it; None takes what the folder says.
         dtype: Type of the weights; None takes what the folder says.
@@ -76,6 +79,7 @@ class Encoder:
         max_tokens: int | None = None,
         max_passage_tokens: int | None = None,
         pooling: Pooling | None = None,
+        latex: Latex = "raw",
         append_eos: bool = False,
         causal: bool | None = None,
         dtype: Dtype | None = None,
@@ -97,6 +101,7 @@ class Encoder:
             choose(backend, self.recipe, device)
         self.query_prompt = query_prompt
         self.passage_prompt = passage_prompt
+        self.latex = latex
         self.batch_size = batch_size
         self.cut_queries = 0
         self.cut_passages = 0
@@ -155,6 +160,8 @@ class Encoder:
         }
         if self._backend == "onnx-int8":
             parts["backend"] = self._backend
+        if self.latex != "raw":
+            parts["latex"] = self.latex
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def load(self) -> None:
@@ -168,7 +175,7 @@ class Encoder:
             BadInputError: A query's vector is zero or not a number.
         """
         task = _Task(self.query_prompt, self.max_tokens)
-        vectors, cut = self._encode(queries, queries, task, None)
+        vectors, cut = self._encode(self._read(queries), queries, task, None)
         with self._lock:
             self.cut_queries += cut
         return vectors
@@ -179,7 +186,7 @@ class Encoder:
         Raises:
             BadInputError: A passage's vector is zero or not a number; names the passage.
         """
-        texts, names = [p.content for p in passages], [p.id for p in passages]
+        texts, names = self._read([p.content for p in passages]), [p.id for p in passages]
         task = _Task(self.passage_prompt, self.max_passage_tokens)
         vectors, cut = self._encode(texts, names, task, progress)
         with self._lock:
@@ -190,8 +197,12 @@ class Encoder:
         """Tokens of each text with its prompt and the model's special tokens, before any cut."""
         model = self._model  # before the lock, which is not held while loading
         with self._lock:
-            tokens = model.tokenizer([prompt + text for text in texts], truncation=False, verbose=False)
+            read = [prompt + text for text in self._read(texts)]
+            tokens = model.tokenizer(read, truncation=False, verbose=False)
         return [len(ids) for ids in tokens["input_ids"]]
+
+    def _read(self, texts: Sequence[str]) -> Sequence[str]:
+        return [plain(text) for text in texts] if self.latex == "plain" else texts
 
     def _encode(
         self, texts: Sequence[str], names: Sequence[str], task: _Task, progress: Progress | None

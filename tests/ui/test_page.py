@@ -39,6 +39,12 @@ expect.set_options(timeout=TIMEOUT_MS)
 
 browser_test = pytest.mark.browser
 
+# gradio.utils.safe_get_lock opens an event loop for each lock outside of a loop, and never closes it
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed event loop:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:

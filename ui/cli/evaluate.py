@@ -77,7 +77,8 @@ def retrieval(
         list[str], typer.Option(help="Passages (JSONL, or what rader index takes); may be repeated.")
     ],
     queries: Annotated[
-        Path, typer.Option(help='JSONL of {"id", "query", "gold_ids", "excluded_ids"?, "cot"?}.')
+        str,
+        typer.Option(help='JSONL of {"id", "query", "gold_ids", "excluded_ids"?, "cot"?}, or bright:SPLIT.'),
     ],
     query_field: Annotated[
         Literal["query", "cot"], typer.Option(help="cot: the query and the reasoning after it.")
@@ -107,8 +108,8 @@ def retrieval(
     Excluded ids leave the candidates before ranking; a query without hits counts zero. Vectors are kept, so
     that a corpus is encoded once.
     """
-    from retriever.queries import read_queries
     from retriever.sources import collect_corpus
+    from retriever.sources.collect import collect_queries
     from training.reports import RetrievalConfig
     from training.retrieval import evaluate_retrieval
     from training.runs import read_run, write_runs
@@ -119,7 +120,7 @@ def retrieval(
     reporter = Reporter(as_json)
     settings = load_settings(config, reranker=reranker, llm_url=llm_url, llm_model=llm_model, home=home)
     passages = collect_corpus(corpus, shipped=False, skip_bad=skip_bad)
-    asked = read_queries(queries, skip_bad=skip_bad)
+    asked = collect_queries(queries, query_field, skip_bad=skip_bad)
     ids = [query.id for query in asked], [passage.id for passage in passages]
     runs = {name: read_run(file, *ids) for name, file in map(_named_file, run_in or ())}
     names = retriever or ([] if runs else ["bm25", "base", "hybrid"])
@@ -133,7 +134,7 @@ def retrieval(
                 {name: studio.exact(name, passages) for name in names},
                 runs=runs,
                 config=RetrievalConfig(field=query_field, seed=seed),
-                benchmark=queries.stem,
+                benchmark=Path(queries).stem,
                 progress=lambda name, done, total: watch(f"searching with {name}", done, total),
             )
         finally:
