@@ -99,3 +99,28 @@ def test_bad_input_is_one_line(
     assert done.returncode == 1
     assert one_line(done.stderr), done.stderr
     assert says in done.stderr
+
+
+def test_a_split_of_bright_gives_corpus_and_queries(rader: Rader, tmp_path: Path) -> None:
+    tables = {
+        "documents": [{"id": word, "content": f"A theorem of the {word}."} for word in WORDS],
+        "examples": [
+            {"id": "0", "query": "the circle theorem", "gold_ids": ["circle"], "excluded_ids": ["N/A"]},
+            {"id": "1", "query": "the prime theorem", "gold_ids": ["graph"], "excluded_ids": ["prime"]},
+        ],
+    }
+    for name, rows in tables.items():
+        (tmp_path / name).mkdir()
+        lines = "".join(json.dumps(row) + "\n" for row in rows)
+        (tmp_path / name / "pony.jsonl").write_text(lines, encoding="utf-8")
+    split = f"bright:{tmp_path}/pony"
+    found = report(rader, "eval", "retrieval", "--corpus", split, "--queries", split, "--retriever", "bm25")
+    assert (found["benchmark"], found["n"]) == ("pony", 2)
+    assert found["results"]["bm25"]["mrr@10"] < 100  # the second query's own word is excluded
+
+
+def test_a_query_file_that_is_not_there_is_one_line(rader: Rader, files: tuple[str, ...]) -> None:
+    failed = rader(*files[:-1], "no-such-file.jsonl", "--retriever", "bm25")
+    assert failed.returncode == 1
+    assert one_line(failed.stderr)
+    assert "no-such-file.jsonl" in failed.stderr
