@@ -16,7 +16,9 @@ from langgraph.config import get_stream_writer
 
 from agent import transcript
 from agent.answers import boxed
+from agent.checks import check_in_time
 from agent.events import StepDone, StepStarted, Token
+from agent.grading import shared
 from agent.llm import ChatModel, Message, Reply, Sampling
 from agent.prompts import load, render
 from agent.records import Action, Step, StepHit, Usage, Verdict
@@ -73,12 +75,21 @@ def _begin(state: AgentState, action: Action, tools: Tools) -> _Clock:
     n = state.get("n") or len(state["steps"]) + 1
     parent = state["steps"][-1]["n"] if state["steps"] else None
     get_stream_writer()(StepStarted(n, action, parent))
+    if action in ("think", "answer"):
+        shared().prepare()  # while the model writes what is to be checked
     return _Clock(n, parent, None if tools.llm.recorded else time.perf_counter())
 
 
 def _end(clock: _Clock, step: Step, *, done: bool = False, passages: list[Passage] | None = None) -> Update:
     get_stream_writer()(StepDone(step, {passage.id: passage for passage in passages or []}))
     return {"steps": [step.model_dump()], "usage": [clock.usage.model_dump()], "done": done}
+
+
+async def _conclude(tools: Tools, clock: _Clock, action: Action, text: str) -> Update:
+    """The end of a thought or an answer: its claims are checked."""
+    checks = await check_in_time(text, replays=bool(tools.llm.recorded))
+    step = clock.step(action, text).model_copy(update={"checks": checks})
+    return _end(clock, step, done=action == "answer")
 
 
 async def _ask(
@@ -116,8 +127,8 @@ async def think(state: AgentState, tools: Tools) -> Update:
         get_stream_writer()(Token(clock.n, PARAGRAPH))
         if boxed(text) is not None:
             break
-    done = boxed(text) is not None
-    return _end(clock, clock.step("answer" if done else "think", text.strip()), done=done)
+    action: Action = "think" if boxed(text) is None else "answer"
+    return await _conclude(tools, clock, action, text.strip())
 
 
 async def finish(state: AgentState, tools: Tools) -> Update:
@@ -133,7 +144,7 @@ async def finish(state: AgentState, tools: Tools) -> Update:
         reply = await _ask(tools, clock, messages, _sampling(state, tools, 64, stop=("\n",)))
         closed = text + opening + reply.text
         text = closed if boxed(closed) is not None else text
-    return _end(clock, clock.step("answer", text), done=True)
+    return await _conclude(tools, clock, "answer", text)
 
 
 async def answer(state: AgentState, tools: Tools) -> Update:
@@ -145,7 +156,7 @@ async def answer(state: AgentState, tools: Tools) -> Update:
         question = transcript.rag_question(state["problem"]["problem"], passages, tools.config.passage_chars)
     messages = transcript.conversation({**state, "steps": []}, tools.config.history_chars, question=question)
     reply = await _ask(tools, clock, messages, _sampling(state, tools, tools.config.answer_tokens))
-    return _end(clock, clock.step("answer", reply.text.strip()), done=True)
+    return await _conclude(tools, clock, "answer", reply.text.strip())
 
 
 async def ask_question(state: AgentState, tools: Tools) -> Update:

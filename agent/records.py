@@ -12,8 +12,9 @@ from retriever.passage import ScorePart
 Action = Literal["think", "query", "retrieve", "reflect", "summarise", "answer"]
 Grade = Literal["correct", "wrong", "ungradable"]
 Verdict = Literal["relevant", "irrelevant"]
+Decided = Literal["holds", "fails", "unknown"]
 Outcome = Literal["finished", "stopped", "failed"]
-_TREE_KEYS = ("visits", "value", "reward", "pruned", "chosen")
+_OPTIONAL_KEYS = ("checks", "visits", "value", "reward", "pruned", "chosen")
 
 
 class Record(BaseModel):
@@ -50,11 +51,28 @@ class StepHit(Record):
     reason: str = ""
 
 
+class Check(Record):
+    """The verdict on one claim of a thought (``agent.checks``).
+
+    Attributes:
+        claim: The claim as it stands, on one line.
+        verdict: ``unknown`` means that it cannot be told; most equations with variables are of that kind.
+        span: Where it begins and ends in the step's text.
+        reason: In a few words; empty where there is nothing to say.
+    """
+
+    claim: str
+    verdict: Decided
+    span: tuple[int, int]
+    reason: str = ""
+
+
 class Step(Record):
     """One action of the agent.
 
     ``n`` counts from 1, ``parent`` is the step it follows (None at the root), ``ms`` is wall-clock time
-    and ``tokens`` what the language model generated for it (0 where it was not asked).
+    and ``tokens`` what the language model generated for it (0 where it was not asked). ``checks`` are the
+    verdicts on the claims of a thought or an answer.
 
     In a tree (METHOD, Search) ``visits`` is how many rollouts went through the step (N) and ``value`` the sum
     of their rewards (Q); ``reward`` is that of a rollout that ended here; ``pruned`` says why nothing follows
@@ -68,6 +86,7 @@ class Step(Record):
     parent: int | None = None
     ms: float = 0.0
     tokens: int = 0
+    checks: tuple[Check, ...] = ()
     visits: int | None = None
     value: int | None = None
     reward: Literal[0, 1] | None = None
@@ -130,8 +149,8 @@ class Trajectory(Record):
         for step in record["steps"]:
             if step["action"] not in ("retrieve", "reflect", "summarise"):
                 del step["hits"]
-            for key in _TREE_KEYS:
-                if step[key] is None or step[key] is False or step[key] == "":
+            for key in _OPTIONAL_KEYS:
+                if step[key] is None or step[key] is False or step[key] in ("", []):
                     del step[key]
         return {key: value for key, value in record.items() if key != "feedback" or value}
 

@@ -82,6 +82,12 @@ class SearchConfig(Sampled):
         description="1 where the answer equals gold, to collect (no gold: vote); or where no other answer "
         "has more votes so far, which never looks at gold, to solve and to evaluate",
     )
+    # Left out of the fingerprint where it is off: searches from before it was there keep theirs.
+    sound: bool = Field(
+        default=False,
+        exclude_if=lambda on: not on,
+        description="no reward for a path on which a checked claim fails (agent.checks)",
+    )
 
     def collecting(self) -> SearchConfig:
         """The same search for collecting: gold decides the rewards and every rollout is done."""

@@ -61,6 +61,8 @@ class Tree:
             self.children[self.parent(n)].append(n)
         self.visits, self.value = Counter[int](), Counter[int]()
         self.rewards = rewards(rollouts, by_gold=self.config.reward == "gold")
+        if self.config.sound:
+            self.rewards |= {n: 0 for n in self.rewards if not self.holds_up(n)}
         for rollout in rollouts:
             self._backpropagate(rollout["n"], self.rewards[rollout["n"]])
 
@@ -84,6 +86,11 @@ class Tree:
     def steps_to(self, n: int) -> list[StepRecord]:
         """The steps from the root to ``n``: a run without branches, as far as the model is told."""
         return [self.steps[each] for each in self.path(n)]
+
+    def holds_up(self, n: int) -> bool:
+        """Whether no claim that was checked fails from the root to ``n`` (``agent.checks``)."""
+        checks = (check for step in self.steps_to(n) for check in step.get("checks", ()))
+        return not any(check["verdict"] == "fails" for check in checks)
 
     def action(self, n: int) -> str:
         """The action of node ``n``; empty at the root."""

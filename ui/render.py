@@ -7,10 +7,11 @@ Markdown value of which only changed blocks are drawn again.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.records import StepHit, Trajectory, Verdict
+from agent.records import Check, Decided, StepHit, Trajectory, Verdict
 from agent.transcript import cut
 from retriever.passage import Passage, ScorePart
 from ui import markup
@@ -20,6 +21,7 @@ PASSAGE_CHARS = 6000
 QUERY_CHARS = 400
 
 _PARTS: dict[ScorePart, str] = {"dense": "dense", "bm25": "BM25", "rerank": "rerank"}
+_CLAIMS: dict[Decided, str] = {"holds": "hold", "fails": "do not hold", "unknown": "cannot be told"}
 _VERDICTS: dict[Verdict | None, tuple[str, str]] = {
     "relevant": ("relevant", "Relevant"),
     "irrelevant": ("irrelevant", "Not relevant"),
@@ -48,13 +50,14 @@ class Card:
 
 @dataclass
 class Thought:
-    """A thought or an answer being written; ``seconds`` and ``tokens`` are known once it is ``done``."""
+    """A thought or an answer being written; seconds, tokens and checks are known once it is ``done``."""
 
     title: str
     text: str = ""
     done: bool = False
     seconds: float = 0.0
     tokens: int = 0
+    checks: tuple[Check, ...] = ()
 
 
 @dataclass
@@ -114,7 +117,31 @@ def thought(shown: Thought) -> str:
     """A thought with its title, and with its cost once complete; a formula shows once it is closed."""
     meta = f"{duration(shown.seconds)} · {counted(shown.tokens, 'token')}" if shown.seconds else ""
     body = markup.blocks(shown.text, final=shown.done)
-    return _block("thought", shown.title, _text(body) if body else _waiting(), meta=meta)
+    text = _text(body) if body else _waiting()
+    return _block("thought", shown.title, text + checks(shown.checks), meta=meta)
+
+
+def checks(shown: Sequence[Check]) -> str:
+    """What the checker says of a thought's claims: how many hold, which fail, how many cannot be told."""
+    found = Counter(check.verdict for check in shown)
+    if not found["holds"] + found["fails"]:
+        return ""
+    counts = " · ".join(f"{found[verdict]} {words}" for verdict, words in _CLAIMS.items() if found[verdict])
+    failed = "".join(
+        f"<li>{_claim(check.claim)} <span>does not hold: {markup.inline(check.reason)}</span></li>"
+        for check in shown
+        if check.verdict == "fails"
+    )
+    fails = f'<ul class="rd-fails">{failed}</ul>' if failed else ""
+    return f'<div class="rd-checks"><p>Checked: {counts}</p>{fails}</div>'
+
+
+def _claim(claim: str) -> str:
+    return (
+        markup.typeset(claim)
+        if renderable(claim) and "$" not in claim
+        else markup.escape(markup.clean(claim))
+    )
 
 
 def lookup(shown: Lookup) -> str:

@@ -34,7 +34,17 @@ def _done(step: Step) -> str:
         return "\n" + "\n".join(_verdict(hit) for hit in step.hits) + "\n"
     if step.action == "query" and not step.text:
         return " (nothing is needed)\n"
-    return "" if step.action == "retrieve" else "\n"
+    return "" if step.action == "retrieve" else "\n" + _checks(step)
+
+
+def _checks(step: Step) -> str:
+    """How many claims hold, and each that fails; nothing of what cannot be told."""
+    held = sum(check.verdict == "holds" for check in step.checks)
+    lines = [f"    = checked: {held} hold{'s' if held == 1 else ''}"] if held else []
+    lines += [
+        f"    ! fails: {check.claim} ({check.reason})" for check in step.checks if check.verdict == "fails"
+    ]
+    return printable("".join(f"{line}\n" for line in lines))
 
 
 def _verdict(hit: StepHit) -> str:

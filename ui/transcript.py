@@ -107,7 +107,7 @@ class RunView:
 
     def _think(self, shown: Thought, step: Step) -> None:
         shown.text = step.text
-        shown.seconds, shown.tokens = step.ms / 1000, step.tokens
+        shown.seconds, shown.tokens, shown.checks = step.ms / 1000, step.tokens, step.checks
         self._close()
 
     def _look_up(self, shown: Lookup, event: StepDone) -> None:

@@ -1,16 +1,24 @@
-"""Answers: which box counts, and what equals what."""
+"""Answers: which box counts, and what equals what (answer_pairs.jsonl, labelled by hand)."""
 
 from __future__ import annotations
 
-import time
+import json
+from collections import defaultdict
+from pathlib import Path
 
 import pytest
 
 from agent.answers import boxed, grade
 from agent.grading import Grader
+from agent.records import Grade
 
 PATIENCE = 60.0  # seconds for one comparison: a busy machine must not turn a right answer into no answer
-MATRIX = r"\begin{pmatrix}1&2\\3&4\end{pmatrix}"
+_FILE = Path(__file__).with_name("answer_pairs.jsonl")
+PAIRS = [json.loads(line) for line in _FILE.read_text(encoding="utf-8").splitlines()]
+BY_KIND: dict[str, list[dict[str, str]]] = defaultdict(list)
+for _pair in PAIRS:
+    BY_KIND[_pair["kind"]].append(_pair)
+ONE_WAY = {"equation", "inequality", "tuple", "hostile"}  # gold answers say how an answer is to be read
 
 
 @pytest.mark.parametrize(
@@ -43,89 +51,60 @@ def test_the_last_closed_box_counts(text: str, expected: str | None) -> None:
     assert boxed(text) == expected
 
 
-def test_a_model_that_repeats_itself_is_read_quickly() -> None:
-    start = time.perf_counter()
+@pytest.mark.timeout(60)
+def test_a_model_that_repeats_itself_is_read_to_its_end() -> None:
     assert boxed(r"\boxed{" * 400 + "1") is None
     assert boxed(r"\boxed{" + "{" * 5000 + "1" + "}" * 5000 + "}") == "{" * 5000 + "1" + "}" * 5000
-    assert time.perf_counter() - start < 10
+
+
+def test_there_are_enough_pairs_of_every_grade() -> None:
+    grades = [pair["grade"] for pair in PAIRS]
+    assert len(PAIRS) >= 200
+    assert {"correct", "wrong", "ungradable"} == set(grades)
+    assert min(grades.count("correct"), grades.count("wrong")) >= 100
+    assert len({(pair["answer"], pair["gold"]) for pair in PAIRS}) == len(PAIRS)
+
+
+@pytest.mark.parametrize("kind", BY_KIND)
+def test_every_pair_gets_its_grade(grader: Grader, kind: str) -> None:
+    given = {(pair["answer"], pair["gold"]): pair["grade"] for pair in BY_KIND[kind]}
+    assert {pair: grade(*pair, seconds=PATIENCE) for pair in given} == given
+
+
+@pytest.mark.parametrize("kind", [kind for kind in BY_KIND if kind not in ONE_WAY])
+def test_what_is_equal_is_so_the_other_way_round(grader: Grader, kind: str) -> None:
+    pairs = {(pair["gold"], pair["answer"]): pair["grade"] for pair in BY_KIND[kind]}
+    numeric = {pair: verdict for pair, verdict in pairs.items() if verdict != "ungradable"}
+    assert {pair: grade(*pair, seconds=PATIENCE) for pair in numeric} == numeric
+
+
+@pytest.mark.parametrize("kind", [kind for kind in BY_KIND if kind != "hostile"])
+def test_an_answer_equals_itself_with_other_looks(grader: Grader, kind: str) -> None:
+    golds = {pair["gold"] for pair in BY_KIND[kind]}
+    looks = {gold: rf" $\boxed{{ {gold} }}$ " for gold in golds}
+    assert [gold for gold, look in looks.items() if grade(look, gold, seconds=PATIENCE) != "correct"] == []
 
 
 @pytest.mark.parametrize(
-    ("answer", "gold"),
+    ("answer", "gold", "expected"),
     [
-        ("4", "4"),
-        ("+5", "5"),
-        ("3.0", "3"),
-        ("0.5", "1/2"),
-        ("1/2", "0.5"),
-        (r"\frac12", "0.5"),
-        (r"\frac{1}{2}", r"\dfrac{2}{4}"),
-        (r"\tfrac{3}{4}", "0.75"),
-        (r"1\frac{1}{2}", "3/2"),
-        ("1,000", "1000"),
-        ("10{,}000", "10000"),
-        ("x=5", "5"),
-        ("5", "x=5"),
-        (r"\{1,2,3\}", r"\{3,2,1\}"),
-        ("1,2", "2,1"),
-        ("(1,2)", "(1,2)"),
-        (r"2 \pm \sqrt{3}", r"2+\sqrt{3}, 2-\sqrt{3}"),
-        (r"\emptyset", r"\{\}"),
-        ("[0,1]", "[0,1]"),
-        (r"(-\infty,2]", r"(-\infty, 2]"),
-        (r"(-\infty,2)\cup(3,\infty)", r"(-\infty,2)\cup(3,\infty)"),
-        (MATRIX, MATRIX),
-        (MATRIX, MATRIX.replace("pmatrix", "bmatrix")),
-        (r"50\%", "50"),
-        (r"50\%", "0.5"),
-        (r"12\text{ cm}", "12"),
-        (r"12\,\text{cm}^2", "12"),
-        ("10 mph", "10"),
-        (r"\$5", "5"),
-        (r"30^\circ", "30"),
-        (r"\sqrt{8}", r"2\sqrt{2}"),
-        (r"2\pi", r"\pi\cdot 2"),
-        ("x^2+2x+1", "(x+1)^2"),
-        ("y=2x+1", "y=1+2x"),
-        ("1+i", "i+1"),
-        (r"\binom{5}{2}", "10"),
-        ("2^{10}", "1024"),
-        (r"\text{(B)}", "B"),
-        (r"\text{Monday}", r"\text{Monday}"),
+        ("{" * 5000 + "1" + "}" * 5000, "4", "ungradable"),
+        ("(" * 3000 + "1" + ")" * 3000, "4", "ungradable"),
+        (r"\sqrt{" * 400 + "2" + "}" * 400, "4", "ungradable"),
+        ("1" + "+1" * 5000, "4", "ungradable"),
+        ("9" * 5000, "4", "ungradable"),
+        (r"\frac{" * 2000, "4", "ungradable"),
+        ("\\\\ \x01 \ud800 }}}{{ \\end{x} \n null\n", "4", "ungradable"),
+        (r"2^{2^{2^{2^{2^{2}}}}}", "4", "ungradable"),
+        (r"\int_0^1 x^{x^{x^x}} dx", "4", "ungradable"),
     ],
 )
-def test_equal_answers_are_correct(grader: Grader, answer: str, gold: str) -> None:
-    assert grade(answer, gold, seconds=PATIENCE) == "correct"
-
-
-@pytest.mark.parametrize(
-    ("answer", "gold"),
-    [
-        ("10", "1"),
-        ("1", "10"),
-        ("-3", "3"),
-        (r"\frac{\pi}{2}", r"\frac{\pi}{3}"),
-        ("1.414", r"\sqrt{2}"),
-        (r"\{1,2\}", r"\{1,3\}"),
-        ("(1,2)", "(2,1)"),
-        ("[0,1]", "[0,1)"),
-        ("(0,1)", "[0,1]"),
-        (MATRIX, MATRIX.replace("4", "5")),
-        (r"5\text{ hours}", "6"),
-        ("x^2+1", "(x+1)^2"),
-        ("3+4i", "3-4i"),
-        ("x<5", "x>5"),
-        (r"\text{Monday}", r"\text{Tuesday}"),
-        ("hello world", "4"),
-    ],
-)
-def test_other_answers_are_wrong(grader: Grader, answer: str, gold: str) -> None:
-    assert grade(answer, gold, seconds=PATIENCE) == "wrong"
-
-
-@pytest.mark.parametrize(("answer", "gold"), [(None, "4"), ("", "4"), ("}{", "4"), ("4", "")])
-def test_what_cannot_be_read_is_ungradable(grader: Grader, answer: str | None, gold: str) -> None:
-    assert grade(answer, gold, seconds=PATIENCE) == "ungradable"
+def test_a_hostile_answer_is_never_wrong_and_harms_nothing(
+    grader: Grader, answer: str, gold: str, expected: Grade
+) -> None:
+    assert grade(answer, gold, seconds=5.0) == expected
+    assert grade(r"\frac12", "0.5", seconds=PATIENCE) == "correct"
+    assert grade("10", "1", seconds=PATIENCE) == "wrong"
 
 
 @pytest.mark.parametrize("answer", ["4", None])
@@ -133,18 +112,5 @@ def test_without_a_gold_answer_there_is_no_grade(answer: str | None) -> None:
     assert grade(answer, None) is None
 
 
-def test_hostile_answers_cost_their_time_limit_and_no_more(grader: Grader) -> None:
-    hostile = ["9^{9^{9^9}}", "{" * 5000 + "1" + "}" * 5000, "\\\\ \x01 \ud800 }}}{{ \\end{x} \n null\n"]
-    for answer in hostile:
-        grade("1", "1", seconds=PATIENCE)  # a worker that is ready
-        start = time.perf_counter()
-        assert grade(answer, "4", seconds=0.5) in ("ungradable", "wrong")
-        assert time.perf_counter() - start < 5
-    assert grade(r"\frac12", "0.5", seconds=PATIENCE) == "correct"
-    assert grade("10", "1", seconds=PATIENCE) == "wrong"
-
-
-def test_a_dead_worker_is_replaced(grader: Grader) -> None:
-    assert grader.equal("1", "1", PATIENCE) is True
-    grader.close()
-    assert grader.equal("2", "1", PATIENCE) is False
+def test_without_an_answer_nothing_can_be_graded(grader: Grader) -> None:
+    assert grade(None, "4") == "ungradable"

@@ -423,6 +423,22 @@ async def test_the_fingerprint_follows_the_search_and_only_that_of_the_search() 
         assert (await outcome(other, asked(), "mcts")).fingerprints == other.fingerprints("mcts")
 
 
+async def test_a_search_for_sound_paths_gives_no_reward_for_a_claim_that_fails() -> None:
+    wrong = SearchMind(complete=r"So $2+2=5$ and it is \boxed{5}.")
+    for mind, sound, reward in ((wrong, True, 0), (wrong, False, 1), (SearchMind(), True, 1)):
+        with ScriptedServer(mind) as server:
+            given = searcher(server, ALL.model_copy(update={"rollouts": 2, "sound": sound}))
+            trajectory = await outcome(given, asked(), "mcts")
+        assert {step.reward for step in endings(trajectory)} == {reward}
+        assert trajectory.grade == "correct"
+
+
+def test_searches_from_before_soundness_could_be_asked_for_keep_their_fingerprints() -> None:
+    assert "sound" not in SearchConfig().model_dump_json()
+    assert "sound" in SearchConfig(sound=True).model_dump_json()
+    assert not PRESETS["paper"].sound
+
+
 async def test_thoughts_of_several_paragraphs_are_one_node() -> None:
     with ScriptedServer(SearchMind()) as server:
         given = searcher(server, ALL.model_copy(update={"rollouts": 2}), config=config(step_chars=30))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agent import checks
 from agent.collect import Attempt, Collection, collect
 from agent.errors import LogError, ModelServerError
 from agent.llm import ChatModel, Reply, Sampling
@@ -47,6 +48,21 @@ def test_a_replay_gives_the_same_bytes_without_a_model(tmp_path: Path) -> None:
     assert asked >= 2
     assert collected(RecordedModel(tmp_path / "calls"), tmp_path / "b") == first
     assert all(json.loads(line)["usage"]["seconds"] > 0 for line in first.splitlines())
+
+
+def test_no_hurry_changes_what_a_replay_finds_in_a_thought(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ScriptedServer(SAID) as server:
+        first = collected(
+            RecordedModel(tmp_path / "calls", ChatModel(server.url, "scripted")), tmp_path / "a"
+        )
+        monkeypatch.setattr(checks, "SECONDS", 1e-9)
+        hurried = json.loads(collected(ChatModel(server.url, "scripted"), tmp_path / "live").splitlines()[0])
+    assert collected(RecordedModel(tmp_path / "calls"), tmp_path / "b") == first
+    found = [one["claim"] for step in json.loads(first.splitlines()[0])["steps"] for one in step["checks"]]
+    assert found == ["1+1=2"]
+    assert "checks" not in hurried["steps"][-1]
 
 
 def test_what_was_said_before_is_not_asked_again(tmp_path: Path) -> None:

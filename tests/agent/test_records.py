@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from agent.records import Fingerprints, Problem, Step, StepHit, Trajectory, Turn, Usage
+from agent.records import Check, Fingerprints, Problem, Step, StepHit, Trajectory, Turn, Usage
 
 HIT = StepHit(
     id="vieta", title="Vieta", score=0.7, parts={"dense": 0.5, "bm25": 2.0}, verdict="relevant", reason="fits"
@@ -70,6 +70,17 @@ def test_keys_that_say_nothing_are_left_out_and_the_others_stay() -> None:
     record = trajectory(answer=None).to_record()
     assert "feedback" not in record
     assert (record["answer"], record["grade"], record["reward"]) == (None, None, None)
+
+
+def test_checks_are_kept_where_there_are_any_and_read_back() -> None:
+    check = Check(claim="3+4=8", verdict="fails", span=(3, 8), reason="left 7, right 8")
+    one = trajectory(steps=(STEPS[0].model_copy(update={"checks": (check,)}), *STEPS[1:]))
+    steps = one.to_record()["steps"]
+    assert steps[0]["checks"] == [
+        {"claim": "3+4=8", "verdict": "fails", "span": [3, 8], "reason": "left 7, right 8"}
+    ]
+    assert ["checks" in step for step in steps[1:]] == [False] * 5  # as in logs from before there were checks
+    assert Trajectory.model_validate_json(one.to_json()) == one
 
 
 def test_a_record_is_one_line_and_read_back_the_same() -> None:

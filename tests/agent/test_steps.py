@@ -41,6 +41,18 @@ async def test_steps_think_retrieve_reflect_and_answer() -> None:
     assert (trajectory.answer, trajectory.outcome, trajectory.error) == ("5", "finished", "")
 
 
+async def test_what_a_thought_claims_is_checked_and_logged_with_it() -> None:
+    thought = "We add: $3+4=8$ and $x=1$."
+    mind = Mind(write=[thought, r"So 8 - 1 = 7, \boxed{7}."], query="NONE")
+    with ScriptedServer(mind) as server:
+        events = await run(solver(server))
+    first, last = finished(events).steps[0], finished(events).steps[-1]
+    assert [(one.claim, one.verdict) for one in first.checks] == [("3+4=8", "fails"), ("x=1", "unknown")]
+    assert [thought[slice(*one.span)] for one in first.checks] == ["3+4=8", "x=1"]
+    assert [(one.claim, one.verdict) for one in last.checks] == [("8 - 1 = 7", "holds")]
+    assert steps_of(events, "think")[0].checks == first.checks  # the watcher is told at once
+
+
 async def test_a_reflect_step_says_of_every_hit_whether_it_helps_and_why() -> None:
     with ScriptedServer(usual_mind()) as server:
         events = await run(solver(server))

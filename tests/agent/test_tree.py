@@ -57,6 +57,17 @@ def test_a_rollout_counts_for_every_node_on_its_path() -> None:
     assert [tree.value[n] for n in range(6)] == [1, 0, 1, 0, 1, 0]
 
 
+def test_a_path_on_which_a_claim_fails_is_rewarded_only_where_soundness_does_not_matter() -> None:
+    failed = [{"claim": "3+4=8", "verdict": "fails", "span": (0, 5), "reason": ""}]
+    told = [{**failed[0], "verdict": "holds"}, {**failed[0], "verdict": "unknown"}]
+    sound = GOLD.model_copy(update={"sound": True})
+    for checks, config, value in ((failed, GOLD, 1), (failed, sound, 0), (told, sound, 1)):
+        steps = [one | {"checks": checks} if one["n"] == 2 else one for one in STEPS]
+        tree = Tree(steps, THREE, {ROOT}, config)
+        assert (tree.rewards[4], tree.value[2], tree.value[ROOT]) == (value, value, value)
+        assert tree.holds_up(5)
+
+
 def test_uct_by_hand() -> None:
     tree = Tree(STEPS, THREE, {ROOT}, GOLD)
     # ln 3 = 1.098612…, its root 1.048147…

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from agent.events import Finished, StepDone, StepStarted, Token
-from agent.records import Action, Fingerprints, Step, StepHit, Trajectory, Usage
+from agent.records import Action, Check, Fingerprints, Step, StepHit, Trajectory, Usage
 from retriever.passage import Passage
-from ui import render, transcript
+from ui import render, terminal, transcript
 from ui.transcript import RunView
 
 PASSAGES = {
@@ -124,6 +124,50 @@ def test_a_thought_grows_and_is_then_kept() -> None:
     assert "Step 1" in view.blocks[0]
     assert "1.5 s · 9 tokens" in view.blocks[0]
     assert (view.written, view.solution()) == (9, "So $x=1$ holds.")
+
+
+CHECKS = (
+    Check(claim="3+4=7", verdict="holds", span=(0, 5)),
+    Check(claim="1 < 2", verdict="holds", span=(6, 11)),
+    Check(claim="3+4=8 <b>$x$</b>", verdict="fails", span=(12, 17), reason="left 7, right 8"),
+    Check(claim="x=3", verdict="unknown", span=(18, 21), reason="cannot read <i>"),
+)
+
+
+def test_a_thought_shows_which_of_its_claims_fail() -> None:
+    step = Step(n=1, action="think", text="So $3+4=8$.", checks=CHECKS)
+    view = RunView()
+    view.apply(StepStarted(1, "think"))
+    view.apply(Token(1, "So $3+4=8$."))
+    assert "Checked" not in view.live()
+    view.apply(StepDone(step))
+    assert "Checked: 2 hold · 1 do not hold · 1 cannot be told" in view.blocks[0]
+    assert "3+4=8 &lt;b&gt;" in view.blocks[0]
+    assert "does not hold: left 7, right 8" in view.blocks[0]
+    assert "<b>" not in view.blocks[0]
+    assert "<i>" not in view.blocks[0]
+    assert "\n" not in view.blocks[0]
+
+
+def test_claims_of_which_nothing_can_be_told_are_not_mentioned() -> None:
+    assert render.checks(CHECKS[3:]) == ""
+    assert render.checks(()) == ""
+    assert "Checked: 2 hold</p>" in render.checks(CHECKS[:2])
+
+
+def test_a_claim_that_fails_is_typeset_where_it_can_be() -> None:
+    failed = Check(claim=r"\frac{6}{4} = 2", verdict="fails", span=(0, 5), reason="left 3/2, right 2")
+    assert "\u2063(\\frac{6}{4} = 2\u2063)" in render.checks([failed])
+
+
+def test_the_terminal_shows_which_claims_fail() -> None:
+    shown = terminal.describe(StepDone(Step(n=1, action="think", text="…", checks=CHECKS)))
+    assert shown == "\n    = checked: 2 hold\n    ! fails: 3+4=8 <b>$x$</b> (left 7, right 8)\n"
+    assert "\x1b" not in terminal.describe(
+        StepDone(
+            Step(n=1, action="answer", text="…", checks=(CHECKS[2].model_copy(update={"claim": "\x1b[2J"}),))
+        )
+    )
 
 
 def test_a_formula_that_is_still_open_is_held_back() -> None:
