@@ -133,6 +133,9 @@ class Solver:
         )
         settings: Any = {"configurable": {"thread_id": run.id}, "recursion_limit": 10_000}
         kept = (await graph.aget_state(settings)).values if saver else None
+        if saver and kept and "problem" not in kept:  # killed before its first node: nothing is lost
+            await saver.adelete_thread(run.id)
+            kept = None
         if kept:
             run.resume(kept)  # before anything is done: it may be the wrong run
         events: Any = graph.astream(

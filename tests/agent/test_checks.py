@@ -323,7 +323,8 @@ def test_hostile_texts_come_to_an_end(grader: Grader, text: str) -> None:
 
 
 def test_what_takes_too_long_is_not_checked(grader: Grader) -> None:
-    assert check("$3+4=8$", seconds=1e-9) == ()
+    long = " and ".join(f"$3+{n}={n + 4}$" for n in range(200))  # many times the limit on any machine
+    assert check(long, seconds=0.001) == ()
     assert verdicts("$3+4=8$") == [FAILS]
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,20 @@ async def test_a_run_that_came_to_its_end_begins_anew(tmp_path: Path) -> None:
         given = solver(server, checkpoints=tmp_path / "checkpoints.sqlite")
         answers = [(await outcome(given, strategy="cot", run_id="run-3")).answer for _ in range(2)]
     assert answers == ["1", "2"]
+
+
+async def test_a_run_killed_before_its_first_node_begins_anew(tmp_path: Path) -> None:
+    problem, path = new_problem(PROBLEM), tmp_path / "checkpoints.sqlite"
+    with DyingServer([r"One two three \boxed{5}"], nth=1) as server:
+        given = solver(server, checkpoints=path)
+        await outcome(given, problem, strategy="cot", run_id="run-5")
+        with closing(sqlite3.connect(path)) as file, file:  # what is on the disk after LangGraph's first write
+            file.execute("DELETE FROM checkpoints WHERE parent_checkpoint_id IS NOT NULL")
+            file.execute("DELETE FROM writes")
+            assert file.execute("SELECT count(*) FROM checkpoints").fetchone() == (1,)
+        server.revive()
+        whole = await outcome(given, problem, strategy="cot", run_id="run-5")
+    assert (actions(whole), whole.answer) == (["answer"], "5")
 
 
 async def test_without_checkpoints_a_run_begins_anew() -> None:
