@@ -1,0 +1,99 @@
+"""``rader triples``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.training.samples import QUESTION, THOUGHT, lines, solved, write
+from tests.ui.command import Rader, one_line
+
+CORPUS = [
+    {
+        "id": "parts",
+        "title": "Part of a Whole",
+        "text": "A share of a whole taken away leaves the complement.",
+    },
+    {"id": "ring", "title": "Ring Homomorphism", "text": "A map between rings keeps sums and products."},
+]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[str]:
+    """Trajectories, where to write, and the corpus."""
+    corpus = tmp_path / "corpus.jsonl"
+    corpus.write_text("".join(json.dumps(row) + "\n" for row in CORPUS), encoding="utf-8")
+    folder = write(tmp_path / "log", [solved(n) for n in range(8)])
+    return [str(folder), "--out", str(tmp_path / "out"), "--corpus", str(corpus)]
+
+
+def test_trajectories_become_triples_with_mined_negatives(
+    rader: Rader, files: list[str], tmp_path: Path
+) -> None:
+    done = rader("triples", *files, "--mine", "bm25", "--negatives", "5", "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    train = lines(tmp_path / "out" / "triples.jsonl")
+    assert report["triples"] == len(train) + sum(report["validation"].values())
+    assert report["settings"]["mined_with"] == ["bm25"]
+    assert all(one["positive"] == "parts" for one in train)
+    question = next(one for one in train if one["query_type"] == "question")
+    assert question["negatives"][0] == "ring"
+    assert len(question["negatives"]) == 5
+    assert report["leakage"] is None
+
+
+def test_benchmarks_given_and_found_are_kept_away_from(
+    rader: Rader, files: list[str], tmp_path: Path
+) -> None:
+    given = tmp_path / "given.jsonl"
+    given.write_text(json.dumps({"id": "g", "query": THOUGHT, "gold_ids": ["parts"]}) + "\n")
+    found = rader.home / "benchmarks" / "found.jsonl"
+    found.parent.mkdir(parents=True)
+    found.write_text(json.dumps({"problem": QUESTION}) + "\n")
+    done = rader("triples", *files, "--types", "cot,question,lexical", "--benchmark", str(given))
+    assert done.returncode == 0, done.stderr
+    assert "repeat one of 2 benchmarks: left out" in done.stdout
+    assert {one["query_type"] for one in lines(tmp_path / "out" / "triples.jsonl")} <= {"lexical"}
+    done = rader("triples", *files, "--benchmark", str(given), "--allow-leakage")
+    assert "repeat one of 2 benchmarks: kept" in done.stdout
+    report = json.loads((tmp_path / "out" / "leakage.json").read_text())
+    assert all(each["same"] + each["near"] + each["run"] for each in report["benchmarks"].values())
+
+
+def test_written_problems_of_ones_own_need_no_trajectory(
+    rader: Rader, files: list[str], tmp_path: Path
+) -> None:
+    row = {
+        "id": "ring",
+        "problem": "A clock shows sums.",
+        "reasoning": "It keeps both.",
+        "ask": "What is kept?",
+    }
+    own = tmp_path / "own.jsonl"
+    own.write_text(json.dumps(row) + "\n")
+    done = rader("triples", *files[1:], "--written-file", str(own), "--validation", "0", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["train"] == {"cot": 2, "lexical": 1, "llm": 1, "question": 1}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((), "there is nothing to make triples from"),
+        (("no-such-folder",), "there is no file no-such-folder"),
+        (("LOG", "--types", "cot,poem"), "types.1: input should be"),
+        (("LOG", "--mine", "nonsense"), "nonsense"),
+        (("LOG", "--benchmark", "no-such.jsonl"), "cannot read no-such.jsonl"),
+    ],
+)
+def test_bad_input_is_one_line(
+    rader: Rader, files: list[str], tmp_path: Path, arguments: tuple[str, ...], told: str
+) -> None:
+    named = [files[0] if one == "LOG" else one for one in arguments]
+    done = rader("triples", *named, "--out", str(tmp_path / "out"))
+    assert done.returncode == 1
+    assert one_line(done.stderr), done.stderr
+    assert told in done.stderr
