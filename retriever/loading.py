@@ -253,7 +253,12 @@ def _append_eos(tokenizer: Any, path: Path) -> None:
 def _hashes(folder: Path) -> dict[str, str]:
     """sha256 of the files that decide a vector, by path within the folder."""
     files = sorted(file for file in folder.rglob("*") if file.suffix in _WEIGHTS or file.name in _SETTINGS)
-    return {str(file.relative_to(folder)): _sha256(file, *_stamp(file)) for file in files}
+    return {str(file.relative_to(folder)): file_sha256(file) for file in files}
+
+
+def file_sha256(file: Path) -> str:
+    """sha256 of a file, 64 hex digits, remembered until the file changes."""
+    return _sha256(file, *_stamp(file))
 
 
 def _stamp(file: Path) -> tuple[int, int]:

@@ -16,10 +16,21 @@ from pydantic import BaseModel, ConfigDict
 from retriever.errors import BadInputError, WeightsError
 from retriever.hub import REPOSITORY, Listener, snapshot
 from retriever.loading import Dtype, Pooling
+from retriever.release import ENCODER_FILE, encode_of, read_release, weights_sha256
 
 if TYPE_CHECKING:
     from retriever.backends import Backend
     from retriever.encoder import Encoder
+
+__all__ = [
+    "ENCODER_FILE",
+    "PRESETS",
+    "Preset",
+    "base_fingerprint",
+    "encoder_for",
+    "own_prompts",
+    "preset_name",
+]
 
 
 class Preset(BaseModel):
@@ -115,6 +126,7 @@ def encoder_for(
     *,
     adapter: str | Path | None = None,
     max_passage_tokens: int | None = None,
+    usual_passage_tokens: int | None = None,
     backend: Backend = "auto",
     device: str | None = None,
     listener: Listener | None = None,
@@ -123,12 +135,14 @@ def encoder_for(
     """The encoder of a preset, a model of the store, a folder or a repository ``org/name`` of the hub.
 
     A folder or repository may hold an adapter instead of a model; its adapter_config.json names the base.
+    What ``rader.json`` or ``encoder.json`` beside the weights says of their use wins over the preset.
 
     Args:
-        name: Which one.
+        name: Which one; also a trained retriever of the registry.
         home: The home folder; what is fetched or exported goes there.
         adapter: Folder of a LoRA adapter for it.
         max_passage_tokens: Read at most so many tokens of a passage, also where the preset reads more.
+        usual_passage_tokens: The same, where what lies beside the weights does not say how many.
         backend: As for `Encoder`.
         device: As for `Encoder`.
         listener: Told how far a download is.
@@ -151,11 +165,36 @@ def encoder_for(
         folder = _folder(base, home, listener, endpoint)
         known = known or preset_name(base)
     options: dict[str, Any] = PRESETS[known].options if known else own_prompts(folder)
-    if max_passage_tokens:
-        options["max_passage_tokens"] = max_passage_tokens
+    if adapter:
+        _check_base(Path(adapter), folder)
+    told = encode_of(Path(adapter or folder))
+    options |= told.options
+    if limit := max_passage_tokens or told.max_passage_tokens or usual_passage_tokens:
+        options["max_passage_tokens"] = limit
     return Encoder(
         folder, adapter=adapter, backend=backend, cache=home / "exported", device=device, **options
     )
+
+
+def base_fingerprint(adapter: str | Path, home: str | Path) -> str:
+    """`weights_sha256` of what an adapter was trained from.
+
+    Raises:
+        WeightsError: Its base is not here.
+    """
+    return weights_sha256(_folder(_base_of(Path(adapter)), Path(home), None, None))
+
+
+def _check_base(adapter: Path, folder: Path) -> None:
+    """Refuse an adapter on another base than it was trained from: its vectors would mean nothing."""
+    release = read_release(adapter)
+    wanted = release.base_fingerprint if release else ""
+    if wanted and wanted != (found := weights_sha256(folder)):
+        raise WeightsError(
+            f"{adapter} was trained from another model than the one in {folder} "
+            f"(weights {wanted[:12]}, not {found[:12]})",
+            "Use the model that it was trained from",
+        )
 
 
 def own_prompts(folder: Path) -> dict[str, str]:
@@ -173,11 +212,16 @@ def own_prompts(folder: Path) -> dict[str, str]:
 
 def _folder(name: str, home: Path, listener: Listener | None, endpoint: str | None) -> Path:
     """The folder of what has that name, fetched where it is not here."""
+    from retriever.registry import Registry
     from retriever.weights import ModelStore
 
     known = preset_name(name)
     if not known and Path(name).is_dir():
         return Path(name)
+    if not known and (trained := Registry(home).find(name)):
+        if trained.problems:
+            raise WeightsError(f"{name} is damaged: {trained.problems[0]}", "Use another, or add it anew")
+        return trained.path
     store = ModelStore(home, hub_endpoint=endpoint)
     if (known or name) in store.manifest.models:
         return store.pull(known or name, listener)

@@ -47,6 +47,15 @@ def reranker_for(
     return CrossEncoderReranker(base, adapter=folder, device=device)
 
 
+def base_folder(name: str, home: str | Path) -> Path:
+    """The folder of what a reranker is trained from: a model's, or a repository's, which is fetched.
+
+    Raises:
+        BadInputError, UnreachableError: As `reranker_for`.
+    """
+    return _folder(name, Path(home), None, None)
+
+
 def _folder(name: str, home: Path, listener: Listener | None, endpoint: str | None) -> Path:
     if name not in RERANKERS and Path(name).is_dir():
         return Path(name)

@@ -26,7 +26,7 @@ def examine(settings: Settings) -> list[Finding]:
     """Everything that solving needs, in the order in which it is needed."""
     studio = Studio(settings)
     packages = [_package(name) for name in PACKAGES]
-    return [*packages, _home(settings), *_weights(studio), _index(studio), _model(studio)]
+    return [*packages, _home(settings), *_weights(studio), _trained(settings), _index(studio), _model(studio)]
 
 
 def line(finding: Finding) -> str:
@@ -63,6 +63,18 @@ def _pulled(studio: Studio, name: str) -> Finding:
         return Finding(name=name, ok=False, detail=error.message, remedy=error.remedy)
     remedy = "" if state == "pulled" else f"rader models pull {name}"
     return Finding(name=name, ok=state == "pulled", detail=state, remedy=remedy)
+
+
+def _trained(settings: Settings) -> Finding:
+    from retriever.registry import Registry
+    from ui.encoders import serving
+
+    note = Registry(settings.home).serving().note
+    if note:
+        return Finding(name="trained retriever", ok=False, detail=note, remedy="rader models rollback")
+    version = serving(settings)
+    detail = version.name if version else "none is promoted, the untrained base searches"
+    return Finding(name="trained retriever", ok=True, detail=detail)
 
 
 def _index(studio: Studio) -> Finding:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from ui.assemble import Watcher
+    from ui.retrieval import Watcher
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 

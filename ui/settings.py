@@ -25,6 +25,7 @@ from retriever.errors import BadInputError
 
 DEFAULT_MODEL = "qwen2.5-coder-1.5b-instruct"
 DEFAULT_ENCODER = "all-minilm-l6-v2"
+PASSAGE_TOKENS = 128  # where neither the settings nor what was trained says otherwise
 
 
 def default_home() -> Path:
@@ -52,15 +53,24 @@ class Settings(BaseSettings):
     context: int = Field(default=16384, ge=1024, description="tokens that all slots share")
     slots: int = Field(default=4, ge=1, le=64, description="requests the embedded model serves at once")
     threads: int = Field(default=0, ge=0, description="0: as many as there are processors")
-    encoder: str = Field(default=DEFAULT_ENCODER, description="name of a pulled model, or a folder")
+    encoder: str = Field(
+        default=DEFAULT_ENCODER,
+        description="the base: name of a pulled model, or a folder; it searches where nothing trained does",
+    )
+    trained: str = Field(
+        default="",
+        description="what searches as rader and in hybrid: a trained retriever's name, a preset or a folder; "
+        "default: the one that is promoted",
+    )
     label: str = Field(default="", description="what results are called that this encoder found alone")
     backend: Literal["auto", "torch", "onnx", "onnx-int8"] = Field(
         default="auto", description="what computes the vectors"
     )
-    passage_tokens: int = Field(
-        default=128,
+    passage_tokens: int | None = Field(
+        default=None,
         ge=16,
-        description="tokens of a passage that the encoder reads; 128 was no worse than 256 and twice as fast",
+        description="tokens of a passage that the encoder reads; default: as it was trained, else 128, "
+        "which was no worse than 256 and twice as fast",
     )
     chroma_url: str = Field(default="", description="a Chroma server; default: a folder in home")
     chroma_token: SecretStr = Field(default=SecretStr(""), description="its token")
@@ -135,7 +145,7 @@ def with_agent(settings: Settings, *, retriever: str | None = None, **overrides:
     named = retriever in get_args(RetrieverName)
     if retriever is not None:
         given["retriever"] = retriever if named else "rader"
-    encoder = {} if named or retriever is None else {"encoder": retriever, "label": retriever}
+    encoder = {} if named or retriever is None else {"trained": retriever, "label": retriever}
     agent = AgentConfig(**(settings.agent.model_dump() | given))
     return settings.model_copy(update={"agent": agent, **encoder})
 

@@ -156,7 +156,7 @@ async def test_a_run_killed_before_its_first_node_begins_anew(tmp_path: Path) ->
     with DyingServer([r"One two three \boxed{5}"], nth=1) as server:
         given = solver(server, checkpoints=path)
         await outcome(given, problem, strategy="cot", run_id="run-5")
-        with closing(sqlite3.connect(path)) as file, file:  # what is on the disk after LangGraph's first write
+        with closing(sqlite3.connect(path)) as file, file:  # as after LangGraph's first write
             file.execute("DELETE FROM checkpoints WHERE parent_checkpoint_id IS NOT NULL")
             file.execute("DELETE FROM writes")
             assert file.execute("SELECT count(*) FROM checkpoints").fetchone() == (1,)

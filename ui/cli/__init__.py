@@ -16,8 +16,11 @@ from ui.cli.evaluate import evaluations
 from ui.cli.index import index
 from ui.cli.models import models
 from ui.cli.proofs import import_proofs
+from ui.cli.retrain import retrain
 from ui.cli.search import search
 from ui.cli.solve import chat, solve
+from ui.cli.train import train
+from ui.cli.triples import triples
 from ui.output import fail_clearly
 
 app = typer.Typer(
@@ -32,8 +35,11 @@ app = typer.Typer(
 for command in (chat, solve, search, index, collect):
     app.command()(command)
 app.command("import-proofs")(import_proofs)
+app.command()(triples)
+app.command()(retrain)
 app.add_typer(models, name="models")
 app.add_typer(evaluations, name="eval")
+app.add_typer(train, name="train")
 app.command()(doctor)
 
 

@@ -16,7 +16,7 @@ from ui.output import JsonFlag, Reporter
 if TYPE_CHECKING:
     from agent.events import Event
     from agent.records import Trajectory
-    from ui.settings import Settings
+    from ui.assemble import Studio
 
 
 def chat(
@@ -45,7 +45,7 @@ def chat(
     with reporter.progress() as watch:
         studio = Studio(settings, watch)
         studio.prepare()
-    page = build_app(studio.solver, defaults=settings.agent, about=_about(settings))
+    page = build_app(studio.solver, defaults=settings.agent, about=_about(studio))
     studio.warm_up()
     try:
         launch(page, host=settings.host, port=settings.port, on_ready=lambda url: reporter.say(_welcome(url)))
@@ -53,9 +53,10 @@ def chat(
         studio.close()
 
 
-def _about(settings: Settings) -> str:
+def _about(studio: Studio) -> str:
+    settings = studio.settings
     model = settings.llm_url or settings.model
-    return f"{model}, {settings.agent.retriever} retrieval with {settings.encoder}"
+    return f"{model}, {settings.agent.retriever} retrieval with {studio.encoder.name}"
 
 
 def _welcome(url: str) -> str:

@@ -1,0 +1,68 @@
+"""`SentenceTransformerTrainer` with the loss, the batches and the validation of the retriever."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
+from sentence_transformers.sentence_transformer.training_args import SentenceTransformerTrainingArguments
+
+from retriever.corpus import Corpus
+from training.batches import Collator, MixedSampler, Task
+from training.infonce import InfoNCE
+from training.train_config import RetrieverTraining as Config
+from training.train_data import TripleSet
+from training.train_run import CHECKPOINTS, LOSS
+from training.train_trainer import LossLog, OurBatches, Progress, arguments, devices, total_steps
+from training.validation import Validation
+
+
+class RetrieverTrainer(OurBatches, SentenceTransformerTrainer):
+    """Made by `of`."""
+
+    @classmethod
+    def of(
+        cls,
+        config: Config,
+        model: SentenceTransformer,
+        data: tuple[TripleSet, TripleSet | None],
+        corpus: Corpus,
+        folder: Path,
+        progress: Progress | None,
+    ) -> RetrieverTrainer:
+        """The trainer of a run on rows to learn from and rows to validate with."""
+        rows, held_out = data
+        sampler = MixedSampler(rows.kinds(config.mix), config.mix, config.batch, config.seed, devices())
+        collator = _collator(config, model, corpus, sampler)
+        steps = total_steps(config, len(sampler))
+        keywords = arguments(config, folder / CHECKPOINTS, steps, validates=held_out is not None)
+        found = cls(
+            model=model,
+            args=SentenceTransformerTrainingArguments(**keywords),
+            train_dataset=rows.rows,
+            eval_dataset=held_out.rows if held_out else None,
+            loss=InfoNCE(
+                model,
+                config.temperature,
+                cached=config.cached,
+                mini_batch=config.mini_batch,
+                distil=config.distil.weight if config.distil else 0.0,
+            ),
+            evaluator=Validation(held_out, corpus.passages, collator) if held_out else None,
+            data_collator=collator,  # type: ignore[arg-type] # it does what one does
+        )
+        found.equip(config, sampler, LossLog(folder / LOSS, progress))
+        return found
+
+
+def _collator(config: Config, model: SentenceTransformer, corpus: Corpus, sampler: MixedSampler) -> Collator:
+    """Reads texts as the encoder does, prompts and limits included."""
+    longest = int(model.max_seq_length or config.query_tokens)
+    return Collator(
+        model.preprocess,
+        corpus.passages,
+        Task(str(model.prompts["query"]), min(config.query_tokens, longest)),
+        Task(str(model.prompts["document"]), min(config.passage_tokens, longest)),
+        config.hard_negatives,
+        lambda: sampler.epoch,
+    )
