@@ -31,6 +31,13 @@ class Lora(_Strict):
     rank: int = Field(default=32, ge=1, description="rank of an update")
     alpha: int = Field(default=64, ge=1, description="an update is scaled by alpha / rank")
     dropout: float = Field(default=0.0, ge=0, lt=1, description="of what enters an update")
+    strength: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="what is saved is scaled by it: below 1 lies between base and trained weights, and keeps "
+        "more of what the base could (Wortsman et al. 2022)",
+    )
     targets: str | list[str] = Field(
         default="all-linear", description='"all-linear", or the names of the layers that are adapted'
     )

@@ -35,7 +35,7 @@ def carry_out(
     _quiet()
     checkpoint = last_checkpoint(run.path / CHECKPOINTS)
     before = _step(checkpoint)
-    start = time.perf_counter()
+    start, processor = time.perf_counter(), time.process_time()
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     seconds = time.perf_counter() - start
     if trainer.is_world_process_zero():
@@ -45,6 +45,7 @@ def carry_out(
             "steps": trainer.state.global_step,
             "resumed_at": before,
             "seconds": round(seconds, 1),
+            "processor_seconds": round(time.process_time() - processor, 1),
             "samples_per_second": round(trainer.rows_since(before) / seconds, 2),
             "peak_memory": peak_memory(),
             "best": trainer.state.best_metric,

@@ -111,7 +111,7 @@ def save(model: SentenceTransformer, encoder: Encoder, config: Config, out: Path
     shutil.rmtree(draft, ignore_errors=True)
     if config.method == "lora":
         transformer: Any = model[0]
-        save_adapter(transformer.model, draft, base_name(config.base, encoder.recipe))
+        save_adapter(transformer.model, draft, base_name(config.base, encoder.recipe), config.lora.strength)
         (draft / ENCODER_FILE).write_text(json.dumps(_choices(encoder), indent=2), encoding="utf-8")
     else:
         model.save(str(draft), create_model_card=False)
@@ -119,11 +119,12 @@ def save(model: SentenceTransformer, encoder: Encoder, config: Config, out: Path
     return draft.replace(folder)
 
 
-def save_adapter(model: Any, folder: Path, base: str) -> None:
-    """Write an adapter (PEFT, safetensors) that names its base."""
+def save_adapter(model: Any, folder: Path, base: str, strength: float = 1.0) -> None:
+    """Write an adapter (PEFT, safetensors) that names its base, its updates scaled by ``strength``."""
     for each in model.peft_config.values():
         each.base_model_name_or_path = base
         each.inference_mode = True
+        each.lora_alpha = each.lora_alpha * strength
     model.save_pretrained(str(folder))
     (folder / "README.md").unlink(missing_ok=True)  # PEFT's form, not filled in
 
