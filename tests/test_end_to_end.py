@@ -19,11 +19,11 @@ pytestmark = pytest.mark.slow
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     """Everything real; the weights come from the user's home, index and log go into a new one."""
     pulled = Studio(load_settings())
-    model, encoder = pulled.weights(pulled.settings.model), pulled.weights(pulled.settings.encoder)
     home = tmp_path_factory.mktemp("home")
     (home / "models").mkdir()
-    (home / "models" / pulled.settings.model).symlink_to(model, target_is_directory=True)
-    studio = Studio(Settings(home=home, encoder=str(encoder)))
+    for name in (pulled.settings.model, pulled.settings.encoder):
+        (home / "models" / name).symlink_to(pulled.weights(name), target_is_directory=True)
+    studio = Studio(Settings(home=home))
     yield studio
     studio.close()
 
@@ -52,6 +52,13 @@ def test_the_shipped_index_holds_theorems_and_code(studio: Studio) -> None:
     kinds = studio.retriever.index.info.kinds
     assert sum(count for kind, count in kinds.items() if kind != "code") >= 600
     assert kinds["code"] >= 1000
+
+
+def test_the_retriever_that_ships_serves(studio: Studio) -> None:
+    assert studio.encoder.name == "rader-minilm"
+    found = studio.retriever_for("rader").search("two unknowns enter only by their sum and product", 5)
+    assert (found.retriever, found.note) == ("rader", "")
+    assert any("Vieta" in hit.passage.title for hit in found.hits)
 
 
 @pytest.mark.parametrize(
