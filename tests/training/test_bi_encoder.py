@@ -174,6 +174,43 @@ def test_a_mix_names_what_is_there(tiny_encoder_path: Path, triples: Path, tmp_p
         train_retriever(recipe(tiny_encoder_path, mix={"cott": 2}), triples, CORPUS, tmp_path, home=tmp_path)
 
 
+def test_a_mix_may_name_the_source(row: dict[str, Any], tmp_path: Path) -> None:
+    write(
+        tmp_path / "t.jsonl", [row | {"trajectory": "proof:x"}, row | {"id": "2", "trajectory": "written:y"}]
+    )
+    read = read_triples(tmp_path / "t.jsonl", CORPUS)
+    assert read.kinds({"proof:cot": 0.5}) == ["proof:cot", "cot"]
+    assert read.kinds({"cot": 2}) == ["cot", "cot"]
+    with pytest.raises(BadInputError, match=r"the mix names 'chat:cot', and the triples have cot, proof:cot"):
+        read.kinds({"chat:cot": 1})
+
+
+def test_latex_is_read_as_words_in_training_and_in_search(tiny_encoder_path: Path, tmp_path: Path) -> None:
+    triples = make_triples(tmp_path / "triples", CORPUS, rows=8, validation=0)
+    config = recipe(tiny_encoder_path, latex="plain", max_steps=1)
+    train_retriever(config, triples, CORPUS, tmp_path / "out", home=tmp_path)
+    trained = encoder_for(tmp_path / "out" / "adapter", tmp_path)
+    assert trained.latex == "plain"
+    np.testing.assert_array_equal(
+        trained.encode_queries([r"$\dfrac a b$"]), trained.encode_queries(["frac a b"])
+    )
+
+
+def test_strength_lies_between_base_and_trained(tiny_encoder_path: Path, tmp_path: Path) -> None:
+    triples = make_triples(tmp_path / "triples", CORPUS, rows=16, validation=0)
+    found = {}
+    for strength in (1.0, 0.5, 1e-6):
+        config = recipe(tiny_encoder_path, lora={"rank": 4, "alpha": 8, "strength": strength})
+        out = tmp_path / str(strength)
+        train_retriever(config, triples, CORPUS, out, home=tmp_path)
+        found[strength] = encoder_for(out / "adapter", tmp_path).encode_queries(WORDS)
+    base = Encoder(tiny_encoder_path).encode_queries(WORDS)
+    np.testing.assert_allclose(found[1e-6], base, atol=1e-4)
+    near, far = (np.linalg.norm(found[each] - base, axis=1) for each in (0.5, 1.0))
+    assert (near > 1e-4).all()
+    assert (near < far).all()
+
+
 def test_the_nearest_adapter_is_exact_at_full_rank(tiny_encoder_path: Path, tmp_path: Path) -> None:
     import torch
     from sentence_transformers import SentenceTransformer
