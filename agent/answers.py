@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from agent.maths.notation import closing
 from agent.records import Grade
 
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
@@ -13,7 +14,7 @@ def boxed(text: str) -> str | None:
     r"""What the last closed ``\boxed{…}`` of ``text`` holds; None if there is none or it is empty."""
     found = None
     for match in _BOX.finditer(text):
-        end = _closing_brace(text, match.end())
+        end = closing(text, match.end())
         if end is not None and text[match.end() : end].strip():
             found = text[match.end() : end].strip()
     return found
@@ -34,19 +35,3 @@ def grade(answer: str | None, gold: str | None, *, seconds: float = 10.0) -> Gra
 
     verdict = equal(answer, gold, seconds=seconds)
     return "ungradable" if verdict is None else ("correct" if verdict else "wrong")
-
-
-def _closing_brace(text: str, start: int) -> int | None:
-    """Index of the brace that closes the one opened just before ``start``."""
-    depth, escaped = 1, False
-    for index in range(start, len(text)):
-        char = text[index]
-        if escaped:
-            escaped = False
-        elif char == "\\":
-            escaped = True
-        elif char in "{}":
-            depth += 1 if char == "{" else -1
-            if depth == 0:
-                return index
-    return None
