@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,17 @@ from training.bi_encoder import train_retriever
 base, triples, out = map(Path, sys.argv[1:])
 train_retriever(config(base), triples, CORPUS, out, home=out, progress=lambda *_: print("step", flush=True))
 """
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """As the child has: sums over two threads round otherwise, and Adam makes much of little gradients."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def config(base: Path) -> Any:
