@@ -109,7 +109,9 @@ async def _ask(
 
 def _sampling(state: AgentState, tools: Tools, max_tokens: int, **more: Any) -> Sampling:
     config = tools.config
-    return Sampling(max_tokens, config.temperature, config.top_p, seed=state["seed"], **more)
+    return Sampling(
+        max_tokens, config.temperature, config.top_p, seed=state["seed"], top_k=tools.top_k, **more
+    )
 
 
 async def think(state: AgentState, tools: Tools) -> Update:
