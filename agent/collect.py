@@ -24,6 +24,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from agent.checks import sound
 from agent.errors import ServerDownError
 from agent.events import Finished
 from agent.log import TrajectoryLog
@@ -54,7 +55,8 @@ class Counts(BaseModel):
     """What a collection holds of the attempts asked for, and what this run of it did.
 
     ``ungraded`` had no gold answer; ``ungradable`` had one that could not be compared. ``tokens`` were
-    written by the model, ``seconds`` are of this run.
+    written by the model, ``seconds`` are of this run. ``unsound`` came to an end on a path on which a checked
+    claim fails (``agent.checks.sound``), ``unsound_correct`` of them with the right answer.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -67,6 +69,8 @@ class Counts(BaseModel):
     ungradable: int
     ungraded: int
     failed: int
+    unsound: int
+    unsound_correct: int
     retrievals: int
     judged: int
     relevant: int
@@ -257,6 +261,9 @@ class _Tally:
         failed = trajectory.outcome == "failed"
         self._sums["done"] += 1
         self._sums["failed" if failed else trajectory.grade or "ungraded"] += 1
+        if not failed and not sound(trajectory):
+            self._sums["unsound"] += 1
+            self._sums["unsound_correct"] += trajectory.grade == "correct"
         self._sums["retrievals"] += sum(step.action == "retrieve" for step in trajectory.steps)
         self._sums["judged"] += len(hits)
         self._sums["relevant"] += sum(hit.verdict == "relevant" for hit in hits)

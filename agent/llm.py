@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from langchain_openai import ChatOpenAI
 
 Message = tuple[Literal["system", "user", "assistant"], str]
-# Servers that go on writing when the last message is the assistant's, by ``owned_by`` of /v1/models.
+# Servers that go on writing when the last message is the assistant's, by ``owned_by`` of /v1/models. They
+# also know ``top_k``, which OpenAI's own API refuses.
 _PREFILLS: dict[str, dict[str, Any]] = {
     "llamacpp": {},
     "vllm": {"continue_final_message": True, "add_generation_prompt": False},
@@ -39,7 +40,8 @@ _UNREADABLE = (ValueError, TypeError, KeyError, IndexError, AttributeError)
 
 @dataclass(frozen=True)
 class Sampling:
-    """How one reply is drawn. ``schema`` constrains it to JSON of that schema, where the server can."""
+    """How one reply is drawn. ``schema`` constrains it to JSON of that schema, ``top_k`` (0: no limit; None:
+    the server's default) limits the choice of each token; both where the server can."""
 
     max_tokens: int
     temperature: float = 0.0
@@ -47,6 +49,7 @@ class Sampling:
     stop: tuple[str, ...] = ()
     seed: int = 0
     schema: dict[str, Any] | None = None
+    top_k: int | None = None
 
 
 @dataclass
@@ -122,7 +125,8 @@ class ChatModel:
         )
 
     async def _prefills(self) -> dict[str, Any] | None:
-        """Extra request fields with which this server goes on with an assistant message; None: it cannot."""
+        """Extra request fields with which this server goes on with an assistant message; None: it cannot, and
+        does not know ``top_k`` either."""
         if self._owner is None:
             with contextlib.suppress(ModelServerError):
                 listing = await asyncio.to_thread(_listing, self.url, self._api_key)
@@ -172,9 +176,11 @@ class ChatModel:
                 "type": "json_schema",
                 "json_schema": {"name": "reply", "strict": True, "schema": sampling.schema},
             }
-        sent = list(messages)
-        if sent[-1][0] == "assistant":
-            prefill = await self._prefills()
+        sent, goes_on = list(messages), messages[-1][0] == "assistant"
+        prefill = await self._prefills() if goes_on or sampling.top_k is not None else None
+        if sampling.top_k is not None and prefill is not None:
+            extra["top_k"] = sampling.top_k
+        if goes_on:
             if prefill is None:
                 sent.append(("user", load("continue")))
             extra |= prefill or {}

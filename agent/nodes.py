@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from langgraph.config import get_stream_writer
@@ -24,6 +25,7 @@ from agent.prompts import load, render
 from agent.records import Action, Step, StepHit, Usage, Verdict
 from agent.reflection import Judgement, judgement_schema, read_judgements, write_judgements
 from agent.state import AgentConfig, AgentState
+from agent.tracing import traced
 
 if TYPE_CHECKING:
     from retriever.passage import Passage
@@ -107,7 +109,9 @@ async def _ask(
 
 def _sampling(state: AgentState, tools: Tools, max_tokens: int, **more: Any) -> Sampling:
     config = tools.config
-    return Sampling(max_tokens, config.temperature, config.top_p, seed=state["seed"], **more)
+    return Sampling(
+        max_tokens, config.temperature, config.top_p, seed=state["seed"], top_k=tools.top_k, **more
+    )
 
 
 async def think(state: AgentState, tools: Tools) -> Update:
@@ -179,13 +183,11 @@ async def retrieve(state: AgentState, tools: Tools) -> Update:
     """The passages for the last query. A query whose best passage was there before brings nothing new."""
     clock, config = _begin(state, "retrieve", tools), tools.config
     seen = {hit["id"] for step in state["steps"] for hit in step["hits"]}
-    result = await asyncio.to_thread(
-        _searcher(tools).search,
-        state["steps"][-1]["text"],
-        config.hits,
-        mode=config.retriever,
-        without=config.without,
+    asked = state["steps"][-1]["text"]
+    search = partial(
+        _searcher(tools).search, asked, config.hits, mode=config.retriever, without=config.without
     )
+    result = await traced(search, asked)
     again = bool(result.hits) and result.hits[0].passage.id in seen
     fresh = [] if again else [hit for hit in result.hits if hit.passage.id not in seen]
     hits = tuple(

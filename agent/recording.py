@@ -56,7 +56,10 @@ class Call(BaseModel):
 
 def call_key(messages: Sequence[Message], sampling: Sampling) -> str:
     """What was asked, as 64 hex digits."""
-    asked = {"messages": [list(message) for message in messages], "sampling": asdict(sampling)}
+    drawn = asdict(sampling)
+    if sampling.top_k is None:  # so that recordings from before it was there keep their keys
+        del drawn["top_k"]
+    asked = {"messages": [list(message) for message in messages], "sampling": drawn}
     return hashlib.sha256(json.dumps(asked, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
 

@@ -7,7 +7,7 @@ import sqlite3
 import time
 import unicodedata
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -33,6 +33,7 @@ from agent.state import (
 from retriever.errors import BadInputError, RaderError, StorageError
 
 if TYPE_CHECKING:
+    from langchain_core.callbacks import BaseCallbackHandler
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
 
@@ -68,6 +69,7 @@ class Solver:
         forgets: Let go of a finished run's states; off, `forget` is the caller's business.
         search: How ``mcts`` searches.
         samples: How ``cot@n`` and ``rag@n`` draw.
+        callbacks: LangChain's, told of every node, model call and search; a tracer is one.
     """
 
     llm: ChatModel
@@ -80,6 +82,7 @@ class Solver:
     forgets: bool = True
     search: SearchConfig = field(default_factory=SearchConfig)
     samples: SampleConfig = field(default_factory=SampleConfig)
+    callbacks: Sequence[BaseCallbackHandler] = ()
 
     async def solve(
         self, problem: Problem, strategy: Strategy = "steps", *, seed: int = 0, run_id: str = ""
@@ -131,7 +134,13 @@ class Solver:
             samples=self.samples,
             checkpointer=saver,
         )
-        settings: Any = {"configurable": {"thread_id": run.id}, "recursion_limit": 10_000}
+        settings: Any = {
+            "configurable": {"thread_id": run.id},
+            "recursion_limit": 10_000,
+            "run_name": run.strategy,
+            "metadata": {"problem_id": run.problem.id, "seed": run.seed},
+            "callbacks": list(self.callbacks),
+        }
         kept = (await graph.aget_state(settings)).values if saver else None
         if saver and kept and "problem" not in kept:  # killed before its first node: nothing is lost
             await saver.adelete_thread(run.id)

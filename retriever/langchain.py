@@ -48,10 +48,11 @@ class LangChainRetriever(BaseRetriever):
 
     def _documents(self, query: str, search: dict[str, Any]) -> list[Document]:
         found = self.retriever.search(query, **({"k": self.k} | self.search_kwargs | search))
-        return [_document(hit) for hit in found.hits]
+        return [as_document(hit) for hit in found.hits]
 
 
-def _document(hit: Hit) -> Document:
+def as_document(hit: Hit) -> Document:
+    """A hit as LangChain's document; ``LangChainRetriever`` says what its metadata are."""
     passage = hit.passage
     metadata = {
         "id": passage.id,

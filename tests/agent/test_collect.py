@@ -56,6 +56,19 @@ def test_a_second_run_does_only_what_is_missing(tmp_path: Path) -> None:
     assert len({line["id"] for line in lines(tmp_path)}) == len(lines(tmp_path)) == 6
 
 
+def test_attempts_on_which_a_checked_claim_fails_are_counted(tmp_path: Path) -> None:
+    replies = {
+        "What is 0+1?": "As $2+2=5$, it is \\boxed{1}",
+        "What is 1+1?": "As $2+2=5$, it is \\boxed{7}",
+        "What is 2+1?": "As $2+2=4$, it is \\boxed{3}",
+    }
+    with ScriptedServer(lambda body: replies[body["messages"][-1]["content"]]) as server:
+        counts = collected(server.url, attempts(3), tmp_path)
+        assert (counts.correct, counts.unsound, counts.unsound_correct) == (2, 2, 1)
+        again = collected(server.url, attempts(3), tmp_path)
+    assert (again.new, again.unsound, again.unsound_correct) == (0, 2, 1)
+
+
 def test_progress_is_told_after_every_attempt(tmp_path: Path) -> None:
     told: list[Counts] = []
     with ScriptedServer(["\\boxed{1}"]) as server:

@@ -151,6 +151,32 @@ async def test_another_server_is_asked_to_go_on(owner: str) -> None:
     assert "continue_final_message" not in body
 
 
+@pytest.mark.parametrize("messages", [HALF, HALF[:2]])
+@pytest.mark.parametrize(
+    ("owner", "top_k", "sent"),
+    [
+        ("llamacpp", 40, 40),
+        ("vllm", 40, 40),
+        ("vllm", 0, 0),
+        ("llamacpp", None, None),
+        ("vllm", None, None),
+        ("openai", 40, None),
+        ("", 40, None),
+    ],
+)
+async def test_top_k_goes_to_servers_that_know_it(
+    messages: list[Message], owner: str, top_k: int | None, sent: int | None
+) -> None:
+    with ScriptedServer([" 4."], owned_by=owner) as server:
+        await ask(model(server), messages, top_k=top_k)
+        [body] = server.requests
+    assert body.get("top_k") == sent
+    assert ("top_k" in body) is (sent is not None)
+    assert (body["messages"][-1]["role"] == "assistant") is (
+        messages == HALF and owner in ("llamacpp", "vllm")
+    )
+
+
 async def test_a_server_that_dies_mid_answer_leaves_what_it_said() -> None:
     reply = Reply()
     with ScriptedServer(["one two three four"], break_after=2) as server:

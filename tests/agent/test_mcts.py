@@ -215,11 +215,13 @@ async def test_no_role_speaks_twice_in_a_row() -> None:
 
 async def test_sampling_and_limits_are_configuration() -> None:
     mind = SearchMind()
-    search = ALL.model_copy(update={"temperature": 0.7, "top_p": 0.9})
+    search = ALL.model_copy(update={"temperature": 0.7, "top_p": 0.9, "top_k": 17})
     with ScriptedServer(mind) as server:
         given = searcher(server, search, config=config(step_tokens=33, answer_tokens=77))
         await outcome(given, asked(), "mcts")
-        assert {(body["temperature"], body["top_p"]) for body in server.requests} == {(0.7, 0.9)}
+        assert {(body["temperature"], body["top_p"], body["top_k"]) for body in server.requests} == {
+            (0.7, 0.9, 17)
+        }
     limit = {kind: {_most(body) for body in mind.asked[kind]} for kind in ("think", "complete")}
     assert limit == {"think": {33}, "complete": {77}}
 

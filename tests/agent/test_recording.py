@@ -13,7 +13,7 @@ from agent import checks
 from agent.collect import Attempt, Collection, collect
 from agent.errors import LogError, ModelServerError
 from agent.llm import ChatModel, Reply, Sampling
-from agent.recording import CALLS, RecordedModel, read_recording
+from agent.recording import CALLS, RecordedModel, call_key, read_recording
 from agent.records import Problem
 from agent.solve import Solver
 from agent.state import AgentConfig
@@ -129,3 +129,10 @@ def test_a_file_that_is_no_recording_is_refused(tmp_path: Path, content: bytes) 
 def test_nothing_to_replay_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="--record"):
         RecordedModel(tmp_path / "none")
+
+
+def test_top_k_is_part_of_what_was_asked_only_where_it_is_set() -> None:
+    """The key is that of recordings made before there was a top-k."""
+    before = "07a00c742d3d008c5c1caab8cb8e99c462b297ffb040cf929bcbba7b67527aa0"
+    assert call_key([("user", "?")], Sampling(16)) == before
+    assert len({call_key([("user", "?")], Sampling(16, top_k=top_k)) for top_k in (None, 0, 40)}) == 3

@@ -8,6 +8,7 @@ from tests.agent.helpers import (
     AM_GM,
     FERMAT,
     SIEVE,
+    STRATEGIES,
     USUAL,
     VIETA,
     Mind,
@@ -195,3 +196,11 @@ async def test_a_text_without_mathematics_gets_a_plain_answer() -> None:
     assert trajectory.steps[0].text == "Hello, ask me something."
     assert not any("boxed" in step.text for step in trajectory.steps)
     assert {"query", "retrieve"} & set(actions(trajectory)) == set()
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+async def test_one_solution_leaves_top_k_to_the_server(strategy: str) -> None:
+    with ScriptedServer(usual_mind()) as server:
+        await outcome(solver(server), strategy=strategy)
+        assert server.requests
+        assert not [body for body in server.requests if "top_k" in body]

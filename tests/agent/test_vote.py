@@ -94,7 +94,7 @@ async def test_n_answers_are_drawn_apart_and_the_majority_wins() -> None:
     assert (trajectory.answer, trajectory.grade, trajectory.reward) == ("0.5", "correct", 1)
     assert len({texts(body) for body in requests}) == 1
     assert len({body["seed"] for body in requests}) == 6
-    assert {(body["temperature"], body["top_p"]) for body in requests} == {(0.8, 0.95)}
+    assert {(body["temperature"], body["top_p"], body["top_k"]) for body in requests} == {(0.8, 0.95, 40)}
     assert [step.n for step in trajectory.steps if step.chosen] == [2]
     assert [step.reward for step in trajectory.steps] == [0, 1, 1, 0, 1, 1]
     assert {step.visits for step in trajectory.steps} == {1}

@@ -141,6 +141,8 @@ def summary(counts: Counts, out: Path) -> str:
         f"{counts.done} of {counts.attempts} attempts in {out / 'trajectories.jsonl'}, {counts.new} new",
         f"{counts.correct} correct, {counts.wrong} wrong, {counts.ungradable} ungradable, "
         f"{counts.ungraded} without a gold answer, {counts.failed} failed",
+        f"{counts.unsound} not sound (a checked claim fails on the way), "
+        f"{counts.unsound_correct} of them correct",
         f"{counts.retrievals} retrievals; {counts.relevant} of {counts.judged} passages judged relevant; "
         f"{counts.tokens:,} tokens",
     ]
