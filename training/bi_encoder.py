@@ -83,7 +83,7 @@ def train_retriever(
         rows = replace(rows, rows=taught(rows, corpus, config.distil, run.path, progress))
     set_seed(config.seed)
     model = train_model.open_base(encoder, config)
-    trainer = RetrieverTrainer.of(config, model, (rows, held_out), corpus, run.path, progress)
+    trainer = RetrieverTrainer.of(config, encoder, model, (rows, held_out), corpus, run.path, progress)
     return carry_out(
         trainer,
         run,

@@ -8,6 +8,7 @@ from sentence_transformers import SentenceTransformer, SentenceTransformerTraine
 from sentence_transformers.sentence_transformer.training_args import SentenceTransformerTrainingArguments
 
 from retriever.corpus import Corpus
+from retriever.encoder import Encoder
 from training.batches import Collator, MixedSampler, Task
 from training.infonce import InfoNCE
 from training.train_config import RetrieverTraining as Config
@@ -24,16 +25,17 @@ class RetrieverTrainer(OurBatches, SentenceTransformerTrainer):
     def of(
         cls,
         config: Config,
+        encoder: Encoder,
         model: SentenceTransformer,
         data: tuple[TripleSet, TripleSet | None],
         corpus: Corpus,
         folder: Path,
         progress: Progress | None,
     ) -> RetrieverTrainer:
-        """The trainer of a run on rows to learn from and rows to validate with."""
+        """The trainer of a run on rows to learn from and rows to validate with; ``model`` is the encoder's."""
         rows, held_out = data
         sampler = MixedSampler(rows.kinds(config.mix), config.mix, config.batch, config.seed, devices())
-        collator = _collator(config, model, corpus, sampler)
+        collator = _collator(config, encoder, model, corpus, sampler)
         steps = total_steps(config, len(sampler))
         keywords = arguments(config, folder / CHECKPOINTS, steps, validates=held_out is not None)
         found = cls(
@@ -55,14 +57,16 @@ class RetrieverTrainer(OurBatches, SentenceTransformerTrainer):
         return found
 
 
-def _collator(config: Config, model: SentenceTransformer, corpus: Corpus, sampler: MixedSampler) -> Collator:
-    """Reads texts as the encoder does, prompts and limits included."""
+def _collator(
+    config: Config, encoder: Encoder, model: SentenceTransformer, corpus: Corpus, sampler: MixedSampler
+) -> Collator:
+    """Reads texts as the encoder does: prompts, limits, LaTeX."""
     longest = int(model.max_seq_length or config.query_tokens)
     return Collator(
         model.preprocess,
         corpus.passages,
-        Task(str(model.prompts["query"]), min(config.query_tokens, longest)),
-        Task(str(model.prompts["document"]), min(config.passage_tokens, longest)),
+        Task(encoder.query_prompt, min(config.query_tokens, longest), encoder.latex),
+        Task(encoder.passage_prompt, min(config.passage_tokens, longest), encoder.latex),
         config.hard_negatives,
         lambda: sampler.epoch,
     )

@@ -196,6 +196,19 @@ def test_latex_is_read_as_words_in_training_and_in_search(tiny_encoder_path: Pat
     )
 
 
+def test_latex_is_words_to_the_loss_too(tiny_encoder_path: Path, tmp_path: Path) -> None:
+    r"""What is learned from ``\dfrac`` read as words is what is learned from the words."""
+    curves = []
+    for name, latex, query in (("a", "plain", r"$\dfrac{a}{b}$"), ("b", "raw", "frac a b")):
+        folder = make_triples(tmp_path / name, CORPUS, rows=8, validation=0)
+        lines = map(json.loads, (folder / "triples.jsonl").read_text(encoding="utf-8").splitlines())
+        write(folder / "triples.jsonl", [line | {"query": f"{query} {line['query']}"} for line in lines])
+        config = recipe(tiny_encoder_path, latex=latex, dropout=0.0)
+        train_retriever(config, folder, CORPUS, tmp_path / f"out-{name}", home=tmp_path)
+        curves.append(losses(tmp_path / f"out-{name}"))
+    assert curves[0] == pytest.approx(curves[1], abs=1e-6)
+
+
 def test_strength_lies_between_base_and_trained(tiny_encoder_path: Path, tmp_path: Path) -> None:
     triples = make_triples(tmp_path / "triples", CORPUS, rows=16, validation=0)
     found = {}
