@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retriever.errors import BadInputError
+from retriever.loading import file_sha256
 from retriever.pair_model import POINTWISE, PairRecipe
 from retriever.passage import Passage
 from retriever.rerank import Scores
@@ -95,7 +96,6 @@ class CrossEncoderReranker:
         """Load the weights now (seconds) rather than with the first pair.
 
         Raises:
-            MissingExtraError: There is an adapter and PEFT is not installed.
             WeightsError: They cannot be loaded.
         """
         _ = self._model
@@ -164,9 +164,5 @@ def _check(scores: npt.NDArray[np.float64], passages: Sequence[Passage]) -> None
 
 def _hashes(folder: Path) -> dict[str, str]:
     """sha256 of the files that decide a score, by path within the folder."""
-    hashes = {}
-    for file in sorted(folder.rglob("*")):
-        if file.suffix in _HASHED:
-            with file.open("rb") as handle:
-                hashes[str(file.relative_to(folder))] = hashlib.file_digest(handle, "sha256").hexdigest()
-    return hashes
+    files = sorted(file for file in folder.rglob("*") if file.suffix in _HASHED)
+    return {str(file.relative_to(folder)): file_sha256(file) for file in files}

@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from retriever.errors import MissingExtraError, WeightsError
+from retriever.errors import WeightsError
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -117,7 +117,6 @@ def open_torch(recipe: Recipe, device: str) -> SentenceTransformer:
     """The model on ``device``, its adapter merged into its weights.
 
     Raises:
-        MissingExtraError: There is an adapter and PEFT is not installed.
         WeightsError: The folder does not hold a model, or the adapter does not fit it.
     """
     from safetensors import SafetensorError
@@ -209,10 +208,8 @@ def _pool(model: SentenceTransformer, recipe: Recipe) -> None:
 
 def _merge(model: SentenceTransformer, adapter: Path) -> None:
     """Add an adapter's weights to the model's own; then it runs as fast as without, and can be exported."""
-    try:
-        from peft import PeftConfig, PeftModel
-    except ImportError as error:
-        raise MissingExtraError("train") from error
+    from peft import PeftConfig, PeftModel
+
     config = PeftConfig.from_pretrained(str(adapter), local_files_only=True)
     if config.peft_type != "LORA":
         raise ValueError(f"the adapter in {adapter} is of the type {config.peft_type}, not LORA")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retriever.errors import MissingExtraError, WeightsError
+from retriever.errors import WeightsError
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
@@ -63,7 +63,6 @@ class PairRecipe:
         """The model, its adapter merged into its weights; ``device`` None takes the best there is.
 
         Raises:
-            MissingExtraError: There is an adapter and PEFT is not installed.
             WeightsError: The weights cannot be read, or do not give one number a pair.
         """
         from safetensors import SafetensorError
@@ -120,10 +119,8 @@ def _quiet() -> Iterator[None]:
 
 def _merged(model: Any, adapter: Path) -> Any:
     """The model with an adapter's weights added to its own, and the adapter's head in place of its own."""
-    try:
-        from peft import PeftConfig, PeftModel
-    except ImportError as error:
-        raise MissingExtraError("train") from error
+    from peft import PeftConfig, PeftModel
+
     wrapped = PeftModel(model, PeftConfig.from_pretrained(str(adapter), local_files_only=True))
     loaded = wrapped.load_adapter(str(adapter), "default", local_files_only=True)
     # PEFT only warns, and the base's scores would come out under the adapter's name.

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from retriever.corpus import Corpus
 from retriever.errors import BadInputError
+from retriever.loading import file_sha256
 from retriever.queries import read_queries
 from retriever.registry import Registry
 from retriever.release import Release, encode_of, seal
@@ -255,8 +256,7 @@ class Retraining:
         return version.name, info.count if info else 0
 
     def _mark(self, name: str) -> str:
-        with (self._out / name).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(self._out / name)
 
 
 def _json(file: Path) -> dict[str, Any]:

@@ -32,7 +32,7 @@ class RetrieverTrainer(OurBatches, SentenceTransformerTrainer):
         folder: Path,
         progress: Progress | None,
     ) -> RetrieverTrainer:
-        """The trainer of a run on rows to learn from and rows to validate with; ``model`` is the encoder's."""
+        """The trainer of a run on rows to learn from and to validate with; ``model`` is the encoder's own."""
         rows, held_out = data
         sampler = MixedSampler(rows.kinds(config.mix), config.mix, config.batch, config.seed, devices())
         collator = _collator(config, encoder, model, corpus, sampler)

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from retriever.corpus import Corpus
 from retriever.errors import BadInputError
 from retriever.jsonl import reasons, rows
+from retriever.loading import file_sha256
 from training.train_config import Training
 from training.triple_records import FILES, Triple
 
@@ -106,16 +107,14 @@ def read_triples(file: Path, corpus: Corpus, *, limit: int = 0, seed: int = 0) -
     if 0 < limit < len(triples):
         draw = np.sort(np.random.default_rng(seed).permutation(len(triples))[:limit])
         triples = [triples[row] for row in draw]
-    with file.open("rb") as handle:
-        return _numbered(triples, number, hashlib.file_digest(handle, "sha256").hexdigest())
+    return _numbered(triples, number, file_sha256(file))
 
 
 def folder_hash(folder: Path) -> str:
     """sha256 over a model folder's weights and settings, 64 hex digits."""
     digest = hashlib.sha256()
     for file in sorted(path for path in folder.iterdir() if path.suffix in _HASHED):
-        with file.open("rb") as handle:
-            digest.update(f"{file.name}\n{hashlib.file_digest(handle, 'sha256').hexdigest()}\n".encode())
+        digest.update(f"{file.name}\n{file_sha256(file)}\n".encode())
     return digest.hexdigest()
 
 

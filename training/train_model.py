@@ -36,7 +36,7 @@ def require_extra() -> None:
     """
     from importlib.util import find_spec
 
-    if any(find_spec(name) is None for name in ("accelerate", "datasets", "peft")):
+    if any(find_spec(name) is None for name in ("accelerate", "datasets")):
         raise MissingExtraError("train")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from pydantic import ValidationError
 from agent.records import Trajectory
 from retriever.errors import BadInputError
 from retriever.jsonl import REMEDY, Row, reasons, rows, shown, unreadable
+from retriever.loading import file_sha256
 from training.written import written_trajectories
 
 NAME = "trajectories.jsonl"
@@ -64,18 +64,17 @@ class TrajectoryFiles:
 
     def sha256(self) -> dict[str, str]:
         """Hash of each file, by its name."""
-        return {shown(path): file_sha256(path) for path in (*self.paths, *self.written)}
+        return {shown(path): input_sha256(path) for path in (*self.paths, *self.written)}
 
 
-def file_sha256(path: Path) -> str:
-    """sha256 of a file's bytes.
+def input_sha256(path: Path) -> str:
+    """sha256 of a file that somebody named.
 
     Raises:
         BadInputError: It cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(path)
     except OSError as error:
         raise unreadable(path, error) from error
 

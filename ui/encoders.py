@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from importlib.util import find_spec
 from typing import NamedTuple
 
 from retriever.presets import preset_name
@@ -11,7 +10,6 @@ from retriever.registry import Registry, Version
 from ui.settings import DEFAULT_ENCODER, Settings
 
 _log = logging.getLogger(__name__)
-_NEEDS_PEFT = "{name} needs the extra 'train', pip install 'rader-studio[train]': the untrained base serves"
 
 
 class Chosen(NamedTuple):
@@ -46,12 +44,9 @@ def choose(settings: Settings, mode: str = "") -> Chosen:
 
 def serving(settings: Settings) -> Version | None:
     """The trained retriever that serves; the one that ships only on its own base."""
-    served = Registry(settings.home).serving()
-    version, note = served
+    version, note = Registry(settings.home).serving()
     if version and version.shipped and preset_name(settings.encoder) != DEFAULT_ENCODER:
         version = None
-    if version and version.release.form == "adapter" and find_spec("peft") is None:
-        note, version = _NEEDS_PEFT.format(name=version.name), None
     if note:
         _say_once(note)
     return version
