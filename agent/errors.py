@@ -3,6 +3,7 @@
 RaderError
 ├── ModelServerError     the language model's server refused, or what it sent cannot be read
 │   └── ServerDownError  it is unreachable, died, hung or is overloaded: another try may succeed
+├── RecordingError       a replay needs what was never recorded
 └── LogError             a trajectory log cannot be read
 """
 
@@ -17,6 +18,15 @@ class ModelServerError(RaderError):
 
 class ServerDownError(ModelServerError):
     """The server is unreachable, died mid-answer, hung or is overloaded: another try may succeed."""
+
+
+class RecordingError(RaderError):
+    """A replay needs a call or a search that the recording does not hold."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"the recording does not hold this {what}", "Replay with the settings that it was made with"
+        )
 
 
 class LogError(RaderError):

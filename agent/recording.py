@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import os
 import threading
 import time
 from collections import Counter
@@ -19,14 +18,14 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from agent.errors import LogError, ModelServerError
+from agent.errors import RecordingError
 from agent.llm import ChatModel, Message, Reply, Sampling
 from agent.records import Usage
-from retriever.errors import BadInputError, StorageError
+from agent.tape import Tape
+from retriever.errors import BadInputError
 
 CALLS = "calls.jsonl"
 
@@ -80,16 +79,17 @@ class RecordedModel(ChatModel):
     """
 
     def __init__(self, folder: Path, model: ChatModel | None = None) -> None:
-        self._model, self._file = model, folder / CALLS
+        self._model, self._tape = model, Tape(folder / CALLS, Head, Call)
         self._lock = threading.Lock()
         self._asked = Counter[str]()
-        if model is not None and not self._file.exists():
-            folder.mkdir(parents=True, exist_ok=True)
+        if model is not None:
             now = datetime.now(UTC).isoformat(timespec="seconds")
-            self._append(Head(model=model.fingerprint, created=now))
-        head, calls = read_recording(folder)
+            self._tape.begin(Head(model=model.fingerprint, created=now))
+        head, calls = self._tape.read()
         if model is not None and head.model != model.fingerprint:
-            raise BadInputError(f"{self._file} is a recording of {head.model}", "Record into another folder")
+            raise BadInputError(
+                f"{self._tape.file} is a recording of {head.model}", "Record into another folder"
+            )
         self._calls = {(call.key, call.again): call for call in calls}
         self.url, self.model, self.fingerprint = (model.url if model else ""), head.model, head.model
         self.recorded = head.created
@@ -100,8 +100,9 @@ class RecordedModel(ChatModel):
         """The reply: piece by piece from the model, in one piece from the recording.
 
         Raises:
-            ModelServerError: The model failed, or a replay needs what was never asked while recording:
-                prompts, configuration, passages or seed differ.
+            ModelServerError: The model failed.
+            RecordingError: A replay needs what was never asked while recording: prompts, configuration,
+                passages or seed differ.
         """
         key = call_key(messages, sampling)
         with self._lock:
@@ -113,54 +114,10 @@ class RecordedModel(ChatModel):
             yield call.text
             return
         if self._model is None:
-            raise ModelServerError(
-                "the recording does not hold this call", "Replay with the settings that it was made with"
-            )
+            raise RecordingError("call")
         started = time.perf_counter()
         async for piece in self._model.stream(messages, sampling, reply):
             yield piece
         reply.ms = round((time.perf_counter() - started) * 1000, 1)
         said = {"text": reply.text, "finish": reply.finish, "usage": reply.usage, "ms": reply.ms}
-        await asyncio.to_thread(self._append, Call(key=key, again=again, **said))
-
-    def _append(self, line: BaseModel) -> None:
-        try:
-            with self._lock, self._file.open("ab") as file:
-                file.write(line.model_dump_json().encode() + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise StorageError(
-                f"the recording {self._file} cannot be written ({error.strerror or error})",
-                "Free some space, or record into another folder",
-            ) from error
-
-
-def read_recording(folder: Path) -> tuple[Head, list[Call]]:
-    """Head and calls of a recording; a last line that a kill cut off is taken off the file.
-
-    Raises:
-        BadInputError: There is none.
-        LogError: A line is none of a recording.
-    """
-    file = folder / CALLS
-    try:
-        lines = file.read_bytes().split(b"\n")
-    except OSError as error:
-        raise BadInputError(
-            f"there is no recording in {folder} ({error.strerror or error})", "Make one with --record"
-        ) from error
-    *whole, torn = lines
-    if torn:
-        os.truncate(file, file.stat().st_size - len(torn))
-    found: list[Any] = [_parsed(file, n, line) for n, line in enumerate(whole, 1)]
-    if not found:
-        raise LogError(f"{file} is empty")
-    return found[0], found[1:]
-
-
-def _parsed(file: Path, number: int, line: bytes) -> Head | Call:
-    try:
-        return Head.model_validate_json(line) if number == 1 else Call.model_validate_json(line)
-    except ValidationError as error:
-        raise LogError(f"{file}, line {number}: {error.errors()[0]['msg']}") from error
+        await asyncio.to_thread(self._tape.append, Call(key=key, again=again, **said))

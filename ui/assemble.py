@@ -19,9 +19,11 @@ from ui.settings import Settings
 if TYPE_CHECKING:
     from agent.engine import LlamaCppEngine
     from agent.llm import ChatModel
+    from agent.nodes import Searcher
     from agent.recording import RecordedModel
+    from agent.search_recording import SearchHead
     from agent.solve import Solver
-    from agent.state import AgentConfig
+    from agent.state import AgentConfig, RetrieverName
     from retriever.rerank import Reranker
     from retriever.search import Retriever
 
@@ -40,6 +42,8 @@ class Studio(Retrieval):
         super().__init__(settings, watch)
         self._engine: LlamaCppEngine | None = None
         self._recorded: RecordedModel | None = None
+        self._recording: Path | None = None
+        self._asks = True
 
     def _llm_reranker(self) -> Reranker:
         from retriever.llm_rerank import LLMReranker
@@ -49,15 +53,16 @@ class Studio(Retrieval):
         )
 
     def play(self, folder: Path, *, ask: bool) -> None:
-        """Keep the model's calls in ``folder``, and take from there those that it holds.
+        """Keep the model's calls and all searches in ``folder``, and take from there those that it holds.
 
         Args:
             folder: Of the recording.
-            ask: Off, the model is not even started: what the recording lacks fails.
+            ask: Off, no model is started and no index opened: what the recording lacks fails.
         """
         from agent.recording import RecordedModel
 
         self._recorded = RecordedModel(folder, self._live() if ask else None)
+        self._recording, self._asks = folder, ask
 
     @cached_property
     def llm(self) -> ChatModel:
@@ -122,7 +127,7 @@ class Studio(Retrieval):
         home, search = self.settings.home, self.settings.search
         config = config or self.settings.agent
         with self._making:
-            retriever = self.retriever_for(config.retriever) if retrieves else None
+            retriever, found_by = self._searcher(config.retriever) if retrieves else (None, None)
             llm = self.llm
         return Solver(
             llm,
@@ -130,11 +135,23 @@ class Studio(Retrieval):
             config,
             log=TrajectoryLog(home / "trajectories.jsonl"),
             checkpoints=home / "checkpoints.sqlite",
-            retriever_fingerprint=self._identity_of(retriever) if retriever else "",
-            index_fingerprint=retriever.index.info.fingerprint if retriever else "",
+            retriever_fingerprint=found_by.retriever if found_by else "",
+            index_fingerprint=found_by.index if found_by else "",
             search=search.collecting() if collecting else search.blind(),
             samples=self.settings.samples,
         )
+
+    def _searcher(self, mode: RetrieverName) -> tuple[Searcher, SearchHead]:
+        """What the agent searches with, and what tells it from others; recorded where calls are."""
+        from agent.search_recording import SEARCHES, RecordedSearcher, SearchHead
+
+        folder = self._recording
+        if folder and not self._asks and (folder / SEARCHES).exists():
+            recorded = RecordedSearcher(folder)
+            return recorded, recorded.head
+        live = self.retriever_for(mode)
+        head = SearchHead(mode=mode, retriever=self._identity_of(live), index=live.index.info.fingerprint)
+        return (RecordedSearcher(folder, (live, head)) if folder and self._asks else live), head
 
     def _identity_of(self, retriever: Retriever) -> str:
         """What decides a search beside the index: the encoder, and the reranker where there is one."""

@@ -11,12 +11,13 @@ import pytest
 
 from agent import checks
 from agent.collect import Attempt, Collection, collect
-from agent.errors import LogError, ModelServerError
+from agent.errors import LogError, ModelServerError, RecordingError
 from agent.llm import ChatModel, Reply, Sampling
-from agent.recording import CALLS, RecordedModel, call_key, read_recording
+from agent.recording import CALLS, Call, Head, RecordedModel, call_key
 from agent.records import Problem
 from agent.solve import Solver
 from agent.state import AgentConfig
+from agent.tape import Tape
 from retriever.errors import BadInputError
 from tests.scripted import ScriptedServer
 
@@ -31,6 +32,10 @@ def collected(model: ChatModel, folder: Path, *, temperature: float = 0.0, seeds
     with given.held():
         asyncio.run(collect(solver, wanted, given, parallel=1))
     return given.log.path.read_bytes()
+
+
+def calls_in(folder: Path) -> list[Call]:
+    return Tape(folder / CALLS, Head, Call).read()[1]
 
 
 async def said(model: ChatModel, text: str) -> Reply:
@@ -81,7 +86,7 @@ async def test_the_same_call_twice_keeps_both_replies(tmp_path: Path) -> None:
         assert [(await said(recorded, "?")).text for _ in range(2)] == ["one", "two"]
     replayed = RecordedModel(tmp_path)
     assert [(await said(replayed, "?")).text for _ in range(2)] == ["one", "two"]
-    with pytest.raises(ModelServerError, match="does not hold this call"):
+    with pytest.raises(RecordingError, match="does not hold this call"):
         await said(replayed, "?")
 
 
@@ -97,7 +102,7 @@ async def test_a_reply_that_broke_off_is_not_kept(tmp_path: Path) -> None:
         recorded = RecordedModel(tmp_path, ChatModel(server.url, "scripted"))
         with pytest.raises(ModelServerError):
             await said(recorded, "?")
-    assert read_recording(tmp_path)[1] == []
+    assert calls_in(tmp_path) == []
 
 
 async def test_a_line_cut_off_by_a_kill_is_taken_off(tmp_path: Path) -> None:
@@ -110,7 +115,7 @@ async def test_a_line_cut_off_by_a_kill_is_taken_off(tmp_path: Path) -> None:
         os.truncate(file, file.stat().st_size - 5)
         again = RecordedModel(tmp_path, live)
         assert [(await said(again, text)).text for text in "ab"] == ["one", "three"]
-    assert len(read_recording(tmp_path)[1]) == 2
+    assert len(calls_in(tmp_path)) == 2
 
 
 def test_another_models_recording_is_refused(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.agent.helpers import usual_mind
 from tests.scripted import ScriptedServer
 from tests.ui.command import Rader, one_line
 
@@ -60,6 +61,30 @@ def test_a_recording_is_replayed_without_a_model(rader: Rader, problems: str, tm
     collected(rader, *common, "--out", str(tmp_path / "b"), "--replay", calls)
     first, again = ((tmp_path / name / "trajectories.jsonl").read_bytes() for name in "ab")
     assert first == again
+
+
+def test_what_another_retriever_would_have_found(rader: Rader, tmp_path: Path) -> None:
+    """The replay takes its searches from the recording too; the other retriever is only compared with it."""
+    problems, calls, out = (tmp_path / name for name in ("problems.jsonl", "calls", "b"))
+    problems.write_text(
+        json.dumps({"id": "p", "problem": "What are the roots, if they sum to b and c?", "answer": "1"})
+        + "\n"
+    )
+    (tmp_path / "one.toml").write_text("[agent]\nhits = 1\n")
+    common = (str(problems), "--strategy", "rag", "--parallel", "1", "--config", str(tmp_path / "one.toml"))
+    recording = ("--out", str(tmp_path / "a"), "--record", str(calls), "--retriever", "bm25")
+    with ScriptedServer(usual_mind()) as server:
+        collected(rader, *common, *recording, "--llm-url", server.url)
+        asked = len(server.requests)
+    same = collected(rader, *common, "--out", str(out), "--replay", str(calls), "--retriever", "bm25")
+    assert (tmp_path / "a" / "trajectories.jsonl").read_bytes() == (out / "trajectories.jsonl").read_bytes()
+    assert (same["what_if"]["searches"], same["what_if"]["changed"]) == (1, 0)
+    other = collected(rader, *common, "--out", str(out), "--replay", str(calls), "--retriever", "base")
+    [line] = [json.loads(line) for line in (out / "what_if.jsonl").read_text().splitlines()]
+    assert other["what_if"]["retriever"] == "base"
+    assert (other["what_if"]["changed"], other["what_if"]["unjudged"]) == (1, 1)
+    assert (line["lost"], line["gained"]) == (["vieta"], ["pythagoras"])
+    assert asked == len(server.requests)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 
@@ -44,10 +44,15 @@ def collect(
     ] = None,
     retry_failed: Annotated[bool, typer.Option(help="Also what failed for good before.")] = False,
     record: Annotated[
-        Path | None, typer.Option(help="Folder to keep every call of the model in, for --replay.")
+        Path | None,
+        typer.Option(help="Folder to keep every call of the model and every search in, for --replay."),
     ] = None,
     replay: Annotated[
-        Path | None, typer.Option(help="Folder of a recording to take the model's replies from.")
+        Path | None,
+        typer.Option(
+            help="Folder of a recording, to run again without model or index. With --retriever: what that "
+            "one would have found for the recorded queries, in what_if.jsonl."
+        ),
     ] = None,
     skip_bad: options.SkipBad = False,
     retriever: options.Retriever = None,
@@ -67,6 +72,7 @@ def collect(
     waited for.
     """
     from agent.problems import read_problems
+    from agent.search_recording import recorded_mode
     from ui.assemble import writable
     from ui.settings import load_settings, with_agent, with_search
 
@@ -77,7 +83,7 @@ def collect(
         config, model=model, llm_url=llm_url, llm_model=llm_model,
         reranker=reranker, chroma_url=chroma_url, home=home,
     )  # fmt: skip
-    settings = with_agent(settings, retriever=retriever)
+    settings = with_agent(settings, retriever=recorded_mode(replay) if replay else retriever)
     attempts = 1
     if strategy == "mcts":
         settings = with_search(settings, preset=preset, rollouts=rollouts)
@@ -88,8 +94,24 @@ def collect(
     asked = _Asked(wanted, strategy, range(seed, seed + attempts), parallel or settings.slots, retry_failed)
     writable(settings.home)
     counts = _collected(settings, asked, out, record or replay, replay is None, reporter)
-    left_out = {"skipped": found.skipped, "duplicates": found.duplicates}
-    reporter.result(counts.model_dump() | left_out, summary(counts, out))
+    told = counts.model_dump() | {"skipped": found.skipped, "duplicates": found.duplicates}
+    lines = [summary(counts, out)]
+    if replay and retriever:
+        told["what_if"], more = _what_if(settings, retriever, out, reporter)
+        lines += more
+    reporter.result(told, "\n".join(lines))
+
+
+def _what_if(
+    settings: Settings, retriever: str, out: Path, reporter: Reporter
+) -> tuple[dict[str, Any], list[str]]:
+    """What another retriever finds for the trajectories in ``out``, for machines and for people."""
+    from agent.collect import Collection
+    from ui.cli.what_if import compared
+
+    with reporter.progress() as watch:
+        report, lines = compared(settings, retriever, list(Collection(out).log.read()), out, watch)
+    return report.model_dump() | {"retriever": retriever}, lines
 
 
 class _Asked(NamedTuple):
