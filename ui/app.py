@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import socket
 import time
 from collections.abc import Callable
 from functools import partial
@@ -13,10 +11,10 @@ from typing import Any
 import gradio as gr
 
 from agent.state import AgentConfig, Strategy
-from retriever.errors import BadInputError
 from ui import theme
 from ui.chat import Chat, Conversation, MakeSolver
 from ui.layout import EXAMPLES, Page, lay_out, summary
+from ui.ports import free_port
 
 RUNS = 8  # at once, over all visitors; more wait in line
 _QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
@@ -87,27 +85,6 @@ def serve(app: gr.Blocks, *, host: str = "127.0.0.1", port: int = 7860) -> str:
         js=theme.script(),
     )
     return url
-
-
-def free_port(host: str, port: int) -> int:
-    """``port`` if it can be listened on, or a free one for 0.
-
-    Raises:
-        BadInputError: it is in use or cannot be had, with what to do about it.
-    """
-    if not 0 <= port <= 65535:
-        raise BadInputError(f"there is no port {port}", "Choose one from 1024 to 65535")
-    try:
-        with socket.create_server((host, port)) as probe:
-            return int(probe.getsockname()[1])
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            other = f"Stop the other program or run: rader chat --port {port + 1}"
-            raise BadInputError(f"port {port} is in use", other) from error
-        reason = (error.strerror or str(error)).lower()
-        raise BadInputError(
-            f"cannot listen on {host} port {port}: {reason}", "Choose another with --host or --port"
-        ) from error
 
 
 def _wire(page: Page, chat: Chat) -> None:

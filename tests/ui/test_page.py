@@ -238,9 +238,7 @@ def test_a_busy_port_is_one_line(solver_for: SolverFor) -> None:
         app = build_app(solver_for(server), defaults=AgentConfig())
         with pytest.raises(BadInputError) as caught:
             launch(app, port=port)
-    assert str(caught.value) == (
-        f"port {port} is in use. Stop the other program or run: rader chat --port {port + 1}"
-    )
+    assert str(caught.value) == (f"port {port} is in use. Stop the other program, or add: --port {port + 1}")
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from ui.cli.models import models
 from ui.cli.proofs import import_proofs
 from ui.cli.retrain import retrain
 from ui.cli.search import search
+from ui.cli.serve import serve_llm
 from ui.cli.solve import chat, solve
 from ui.cli.train import train
 from ui.cli.triples import triples
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 for command in (chat, solve, search, index, collect):
     app.command()(command)
+app.command("serve-llm")(serve_llm)
 app.command("import-proofs")(import_proofs)
 app.command()(triples)
 app.command()(retrain)

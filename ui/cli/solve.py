@@ -31,8 +31,9 @@ def chat(
     config: options.Config = None,
 ) -> None:
     """Serve the chat on http://127.0.0.1:7860; missing weights are pulled, a missing index is built."""
-    from ui.app import build_app, free_port, launch
+    from ui.app import build_app, launch
     from ui.assemble import Studio, writable
+    from ui.ports import free_port
     from ui.settings import load_settings
 
     settings = load_settings(
