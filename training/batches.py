@@ -28,6 +28,17 @@ class Task(NamedTuple):
     latex: Latex = "raw"
 
 
+class Topics(NamedTuple):
+    """Which rows are hard to tell apart.
+
+    ``share`` of a batch is of one topic; ``topic`` and ``positive`` are those of each row.
+    """
+
+    share: float
+    topic: np.ndarray[Any, Any]
+    positive: np.ndarray[Any, Any]
+
+
 class MixedSampler(DefaultBatchSampler):
     """Batches in an order of its own each epoch, query types by their shares.
 
@@ -40,6 +51,8 @@ class MixedSampler(DefaultBatchSampler):
         seed: Decides the order, with the epoch.
         devices: Processes that share the batches. They must get as many each, as large: what is left over
             waits for the next epoch.
+        topics: Batches are put together from stretches of one topic, each passage once in a stretch; None
+            draws them at random.
     """
 
     def __init__(
@@ -49,10 +62,12 @@ class MixedSampler(DefaultBatchSampler):
         batch_size: int,
         seed: int,
         devices: int = 1,
+        topics: Topics | None = None,
     ) -> None:
         super().__init__(range(len(types)), batch_size=batch_size, drop_last=False, seed=seed)
         self._rows = {kind: np.flatnonzero(np.asarray(types) == kind) for kind in sorted(set(types))}
         self._devices = devices
+        self._topics = topics
         self._shares = {kind: shares.get(kind, 1.0) for kind in self._rows}
 
     @property
@@ -67,7 +82,10 @@ class MixedSampler(DefaultBatchSampler):
 
     def __iter__(self) -> Iterator[list[int]]:
         drawn = np.concatenate([self._draw(kind) for kind in self._rows])
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(drawn)
+        dice = np.random.default_rng([self.seed, self.epoch])
+        order = dice.permutation(drawn)
+        if self._topics:
+            order = _by_topic(order, self._topics, self.batch_size, dice)
         for number in range(len(self)):
             yield order[number * self.batch_size : (number + 1) * self.batch_size].tolist()
 
@@ -79,6 +97,32 @@ class MixedSampler(DefaultBatchSampler):
         shuffled = [np.random.default_rng([self.seed, 1, turn]).permutation(rows) for turn in rounds]
         start = first - rounds.start * len(rows)
         return np.concatenate([rows[:0], *shuffled])[start : start + count]
+
+
+def _by_topic(
+    order: np.ndarray[Any, Any], topics: Topics, batch: int, dice: np.random.Generator
+) -> np.ndarray[Any, Any]:
+    """Rows in stretches of one topic, the stretches in random order; the last, shorter one stays last.
+
+    First all rows that are the first of their passage, then all that are the second, and so on: rows of one
+    passage within a stretch would have nothing to be told from.
+    """
+    rank = dice.permutation(topics.topic.max() + 1)[topics.topic[order]]
+    order = order[np.lexsort((rank, _turns(topics.positive[order])))]
+    size = max(1, round(batch * topics.share))
+    whole = len(order) - len(order) % size
+    stretches = dice.permutation(order[:whole].reshape(-1, size))
+    return np.concatenate([stretches.reshape(-1), order[whole:]])
+
+
+def _turns(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """How many equal ones stand before each value."""
+    by_value = np.argsort(values, kind="stable")
+    starts = np.flatnonzero(np.diff(values[by_value], prepend=-1))
+    lengths = np.diff(starts, append=len(values))
+    turns = np.empty(len(values), dtype=np.int64)
+    turns[by_value] = np.arange(len(values)) - np.repeat(starts, lengths)
+    return turns
 
 
 class Collator:

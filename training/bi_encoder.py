@@ -84,11 +84,12 @@ def train_retriever(
     set_seed(config.seed)
     model = train_model.open_base(encoder, config)
     trainer = RetrieverTrainer.of(config, encoder, model, (rows, held_out), corpus, run.path, progress)
+    report = {"counts": counts} | (notes or {})
     return carry_out(
         trainer,
         run,
-        lambda trained: train_model.save(trained, encoder, config, run.path),
-        {"counts": counts} | (notes or {}),
+        lambda trained: train_model.save(trained, encoder, config, run.path, report),
+        report,
     )
 
 

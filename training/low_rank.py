@@ -6,19 +6,16 @@ adapter nearest to it. What it moved outside linear layers (embeddings, norms, b
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from retriever.encoder import Encoder
 from retriever.loading import open_torch
-from retriever.presets import encoder_for
 from training.train_config import Lora
-from training.train_model import adapted, base_name, save_adapter
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from retriever.encoder import Encoder
 
 
 class LowRank(NamedTuple):
@@ -32,43 +29,39 @@ class LowRank(NamedTuple):
     lost: float
 
 
-def low_rank_adapter(base: str, tuned: str | Path, out: Path, rank: int, home: str | Path) -> LowRank:
-    """Write the adapter of ``base`` that is nearest to a model tuned from it.
+def nearest(encoder: Encoder, tuned: Any, lora: Lora) -> tuple[Any, LowRank]:
+    """The adapter that is nearest to a tuned model.
 
     Args:
-        base: Preset, folder or repository; not an adapter.
-        tuned: Folder of the tuned model, such as OUT/model.
-        out: Folder for the adapter; replaced where there is one.
-        rank: Of each layer's update; at most its smaller side counts.
-        home: The home folder.
+        encoder: What it was tuned from; where that is an adapter itself, its change is in the new one too.
+        tuned: The transformers model, all its weights as they are now.
+        lora: Rank and layers; of a layer's update at most its smaller side counts, and it is not scaled.
+
+    Returns:
+        The base with the adapter on it (PEFT), and what the adapter keeps.
 
     Raises:
-        WeightsError: A model cannot be loaded.
+        WeightsError: The base cannot be loaded.
     """
-    encoder = encoder_for(base, home, backend="torch", device="cpu")
-    before, after = _states(encoder), _states(Encoder(tuned, device="cpu"))
-    moved = {name: after[name] - weight for name, weight in before.items()}
-    model: Any = open_torch(replace(encoder.recipe, adapter=None), "cpu")[0]
-    lora = adapted(model.model, Lora(rank=rank, alpha=rank), None)
+    from training.train_model import adapted
+
+    base: Any = open_torch(replace(encoder.recipe, adapter=None), "cpu")[0]
+    after = _weights(tuned)
+    moved = {name: after[name] - weight for name, weight in _weights(base.model).items()}
+    model = adapted(base.model, lora.model_copy(update={"alpha": lora.rank}), None)
     total = sum(float(change.square().sum()) for change in moved.values()) or 1.0
     linear = kept = 0.0
-    for name, layer in lora.base_model.model.named_modules():
+    for name, layer in model.base_model.model.named_modules():
         if hasattr(layer, "lora_A"):
             change = moved[f"{name}.weight"]
             linear += float(change.square().sum())
-            kept += _fill(layer, change, rank)
-    draft = out.with_name(out.name + ".tmp")
-    shutil.rmtree(draft, ignore_errors=True)
-    save_adapter(lora, draft, base_name(base, encoder.recipe))
-    shutil.rmtree(out, ignore_errors=True)
-    draft.replace(out)
-    return LowRank(kept / total, (linear - kept) / total, (total - linear) / total)
+            kept += _fill(layer, change, lora.rank)
+    return model, LowRank(kept / total, (linear - kept) / total, (total - linear) / total)
 
 
-def _states(encoder: Encoder) -> dict[str, Tensor]:
-    """Weights of an encoder's transformer by name."""
-    model: Any = open_torch(encoder.recipe, "cpu")[0]
-    return {name: weight.detach().float() for name, weight in model.model.named_parameters()}
+def _weights(model: Any) -> dict[str, Tensor]:
+    """Weights by name, on the processor, in float32; copies, since those of the model go on changing."""
+    return {name: weight.detach().cpu().float().clone() for name, weight in model.named_parameters()}
 
 
 def _fill(layer: Any, change: Tensor, rank: int) -> float:

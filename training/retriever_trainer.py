@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
 from sentence_transformers.sentence_transformer.training_args import SentenceTransformerTrainingArguments
 
 from retriever.corpus import Corpus
 from retriever.encoder import Encoder
-from training.batches import Collator, MixedSampler, Task
+from training.batches import Collator, MixedSampler, Task, Topics
 from training.infonce import InfoNCE
+from training.topics import topics_of
 from training.train_config import RetrieverTraining as Config
 from training.train_data import TripleSet
 from training.train_run import CHECKPOINTS, LOSS
@@ -34,7 +36,8 @@ class RetrieverTrainer(OurBatches, SentenceTransformerTrainer):
     ) -> RetrieverTrainer:
         """The trainer of a run on rows to learn from and to validate with; ``model`` is the encoder's own."""
         rows, held_out = data
-        sampler = MixedSampler(rows.kinds(config.mix), config.mix, config.batch, config.seed, devices())
+        kinds, topics = rows.kinds(config.mix), _topics(config, rows, corpus)
+        sampler = MixedSampler(kinds, config.mix, config.batch, config.seed, devices(), topics)
         collator = _collator(config, encoder, model, corpus, sampler)
         steps = total_steps(config, len(sampler))
         keywords = arguments(config, folder / CHECKPOINTS, steps, validates=held_out is not None)
@@ -55,6 +58,16 @@ class RetrieverTrainer(OurBatches, SentenceTransformerTrainer):
         )
         found.equip(config, sampler, LossLog(folder / LOSS, progress))
         return found
+
+
+def _topics(config: Config, rows: TripleSet, corpus: Corpus) -> Topics | None:
+    """Topics of the passages that answer."""
+    if not config.topics:
+        return None
+    positives = np.asarray(rows.rows["positive"])
+    named, place = np.unique(positives, return_inverse=True)
+    found = topics_of([corpus.passages[number].content for number in named], config.seed)
+    return Topics(config.topics, found[place], positives)
 
 
 def _collator(

@@ -55,7 +55,10 @@ class Distillation(_Strict):
 class Training(_Strict):
     """What both trainers have. A batch is of rows, a step one update of the weights."""
 
-    method: Literal["lora", "full"] = Field(default="lora", description="an adapter, or all weights")
+    method: Literal["lora", "full", "low-rank"] = Field(
+        default="lora",
+        description="an adapter; all weights; or all that an adapter could change, saved as the nearest one",
+    )
     lora: Lora = Field(default=Lora(), description="the adapter; unused by method full")
     hard_negatives: int = Field(default=1, ge=0, description="listed negatives of a row that a batch holds")
     epochs: float = Field(default=1, gt=0)
@@ -117,6 +120,13 @@ class RetrieverTraining(Training):
         description="compute gradients a mini-batch at a time (GradCache): a third slower, memory bounded",
     )
     mini_batch: int = Field(default=16, ge=1, description="texts in one forward pass, of about one length")
+    topics: float = Field(
+        default=0,
+        ge=0,
+        le=1,
+        description="share of a batch that is of one topic, told by the passages' words: harder negatives at "
+        "no cost; 0 draws batches at random",
+    )
     distil: Distillation | None = Field(default=None, description="a reranker that teaches; default: none")
 
 
@@ -124,6 +134,7 @@ class RerankerTraining(Training):
     """The reranker: pointwise, a listwise loss over a positive and its hard negatives."""
 
     base: str = Field(description="folder or repository: a cross-encoder, or a decoder that gets a head")
+    method: Literal["lora", "full"] = Field(default="lora", description="an adapter, or all weights")
     hard_negatives: int = Field(default=7, ge=1, description="listed negatives of a row that a batch holds")
     batch: int = Field(default=8, ge=1, description="rows on each device; each has 1 + hard_negatives pairs")
     lr: float = Field(default=2e-5, gt=0, description="the highest learning rate")

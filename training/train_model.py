@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from retriever.errors import MissingExtraError
 from retriever.loading import Recipe, open_torch
 from retriever.presets import ENCODER_FILE, PRESETS, preset_name
+from training.low_rank import nearest
 from training.train_config import Lora, Training
 from training.train_config import RetrieverTraining as Config
 
@@ -36,14 +37,15 @@ def require_extra() -> None:
     """
     from importlib.util import find_spec
 
-    if any(find_spec(name) is None for name in ("accelerate", "datasets")):
+    if any(find_spec(name) is None for name in ("accelerate", "datasets", "sklearn")):
         raise MissingExtraError("train")
 
 
 def open_base(encoder: Encoder, config: Config) -> SentenceTransformer:
     """The encoder's model, with what shall learn set to learn and all else frozen.
 
-    A base that is an adapter itself goes on learning: method lora trains that adapter, full merges it first.
+    A base that is an adapter itself goes on learning: method lora trains that adapter, the others merge it
+    first.
 
     Raises:
         WeightsError: The base cannot be loaded.
@@ -52,9 +54,12 @@ def open_base(encoder: Encoder, config: Config) -> SentenceTransformer:
     grows = config.method == "lora" and recipe.adapter is not None
     model = open_torch(replace(recipe, adapter=None) if grows else recipe, "cpu")
     transformer: Any = model[0]
+    transformer.model.requires_grad_(True)  # PEFT leaves weights frozen that an adapter was merged into
     prepare(transformer, config)
     if config.method == "lora":
         transformer.model = adapted(transformer.model, config.lora, recipe.adapter if grows else None)
+    elif config.method == "low-rank":
+        freeze_all_but_linear(transformer.model, config.lora)
     model.prompts = {"query": encoder.query_prompt, "document": encoder.passage_prompt}
     model.max_seq_length = encoder.max_tokens
     return model.train()
@@ -70,6 +75,17 @@ def prepare(transformer: Any, config: Training, unused: tuple[str, ...] = (POOLE
     for name, weight in transformer.model.named_parameters():
         if name.startswith(unused):
             weight.requires_grad_(False)
+
+
+def freeze_all_but_linear(model: Any, lora: Lora) -> None:
+    """Let only what an adapter can change learn: anything else would be lost in it."""
+    import torch
+
+    for name, module in model.named_modules():
+        targeted = isinstance(lora.targets, str) or name.rpartition(".")[2] in lora.targets
+        learns = targeted and isinstance(module, torch.nn.Linear)
+        for kind, weight in module.named_parameters(recurse=False):
+            weight.requires_grad_(weight.requires_grad and learns and kind == "weight")
 
 
 def adapted(model: Any, lora: Lora, start: Path | None, **options: Any) -> Any:
@@ -100,21 +116,34 @@ def adapted(model: Any, lora: Lora, start: Path | None, **options: Any) -> Any:
         return get_peft_model(model, config)
 
 
-def save(model: SentenceTransformer, encoder: Encoder, config: Config, out: Path) -> Path:
+def save(
+    model: SentenceTransformer, encoder: Encoder, config: Config, out: Path, notes: dict[str, Any]
+) -> Path:
     """Write OUT/adapter or OUT/model, whole or not at all.
+
+    Args:
+        model: As it was trained.
+        encoder: The base.
+        config: Says what is saved.
+        out: The run's folder.
+        notes: Gets what the saving itself has to report.
 
     Returns:
         The folder.
     """
-    folder = out / ("adapter" if config.method == "lora" else "model")
+    folder = out / ("model" if config.method == "full" else "adapter")
     draft = folder.with_name(folder.name + ".tmp")
     shutil.rmtree(draft, ignore_errors=True)
-    if config.method == "lora":
-        transformer: Any = model[0]
-        save_adapter(transformer.model, draft, base_name(config.base, encoder.recipe), config.lora.strength)
-        (draft / ENCODER_FILE).write_text(json.dumps(_choices(encoder), indent=2), encoding="utf-8")
-    else:
+    transformer: Any = model[0]
+    if config.method == "full":
         model.save(str(draft), create_model_card=False)
+    else:
+        lora = transformer.model
+        if config.method == "low-rank":
+            lora, kept = nearest(encoder, transformer.model, config.lora)
+            notes["low_rank"] = kept._asdict()
+        save_adapter(lora, draft, base_name(config.base, encoder.recipe), config.lora.strength)
+        (draft / ENCODER_FILE).write_text(json.dumps(_choices(encoder), indent=2), encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     return draft.replace(folder)
 

@@ -11,10 +11,12 @@ import pytest
 
 from retriever.encoder import Encoder
 from retriever.errors import BadInputError
+from retriever.loading import open_torch
 from retriever.presets import encoder_for
 from tests.conftest import make_tiny_adapter
 from tests.training.tiny import make_corpus, make_triples, recipe, write
 from training.bi_encoder import train_retriever
+from training.train_config import Lora
 from training.train_data import read_triples
 
 CORPUS = make_corpus()
@@ -224,25 +226,39 @@ def test_strength_lies_between_base_and_trained(tiny_encoder_path: Path, tmp_pat
     assert (near < far).all()
 
 
-def test_the_nearest_adapter_is_exact_at_full_rank(tiny_encoder_path: Path, tmp_path: Path) -> None:
+def test_the_nearest_adapter_is_exact_at_full_rank(tiny_encoder_path: Path) -> None:
     import torch
-    from sentence_transformers import SentenceTransformer
 
-    from training.low_rank import low_rank_adapter
+    from training.low_rank import nearest
 
-    tuned: Any = SentenceTransformer(str(tiny_encoder_path), device="cpu")
+    encoder = Encoder(tiny_encoder_path, backend="torch", device="cpu")
+    tuned: Any = open_torch(encoder.recipe, "cpu")
     torch.manual_seed(3)
     with torch.no_grad():
         for weight in tuned[0].model.encoder.parameters():
             if weight.ndim == 2:
                 weight.add_(torch.randn_like(weight), alpha=0.05)
-    tuned.save(str(tmp_path / "tuned"), create_model_card=False)
-    wanted = Encoder(tmp_path / "tuned", device="cpu").encode_queries(WORDS)
-    whole = low_rank_adapter(str(tiny_encoder_path), tmp_path / "tuned", tmp_path / "32", 32, tmp_path)
-    assert whole.kept == pytest.approx(1, abs=1e-5)
-    assert whole.lost == 0
-    found = encoder_for(tmp_path / "32", tmp_path, backend="torch", device="cpu").encode_queries(WORDS)
-    np.testing.assert_allclose(found, wanted, atol=1e-5)
-    half = low_rank_adapter(str(tiny_encoder_path), tmp_path / "tuned", tmp_path / "4", 4, tmp_path)
+    wanted = tuned.encode(WORDS)
+    whole, share = nearest(encoder, tuned[0].model, Lora(rank=32))
+    assert (share.kept, share.lost) == (pytest.approx(1, abs=1e-5), 0)
+    tuned[0].model = whole
+    np.testing.assert_allclose(tuned.encode(WORDS), wanted, atol=1e-5)
+    _, half = nearest(encoder, whole.merge_and_unload(), Lora(rank=4))
     assert half.kept + half.cut == pytest.approx(1, abs=1e-5)
     assert 0 < half.kept < 0.6
+
+
+def test_low_rank_trains_what_an_adapter_can_hold(
+    tiny_encoder_path: Path, triples: Path, tmp_path: Path
+) -> None:
+    """At full rank the adapter is what was trained: nothing outside linear layers has moved."""
+    config = recipe(tiny_encoder_path, method="low-rank", lora={"rank": 64})
+    report = train_retriever(config, triples, CORPUS, tmp_path / "run", home=tmp_path)
+    assert report["low_rank"]["kept"] == pytest.approx(1, abs=1e-5)
+    assert report["low_rank"]["lost"] == 0
+    tuned = encoder_for(tmp_path / "run" / "adapter", tmp_path).encode_queries(WORDS)
+    assert not np.allclose(tuned, Encoder(tiny_encoder_path).encode_queries(WORDS), atol=1e-3)
+    config = recipe(tmp_path / "run" / "adapter", method="low-rank", lora={"rank": 64}, lr=1e-9)
+    train_retriever(config, triples, CORPUS, tmp_path / "on", home=tmp_path)
+    again = encoder_for(tmp_path / "on" / "adapter", tmp_path).encode_queries(WORDS)
+    np.testing.assert_allclose(again, tuned, atol=1e-4)
