@@ -166,7 +166,7 @@ class Making:
                 continue
             passage = self._passages[one]
             self.theorems += (new := self._ledger.is_new("theorem", one))
-            found = list(drafts(episode))
+            found = [_of_its_kind(draft, passage) for draft in drafts(episode)]
             if self.helpers.writer and not any(draft.query_type == "llm" for draft in found):
                 found.append(Draft("llm", "llm", ""))
             if new:
@@ -263,3 +263,9 @@ class Making:
     def _tell(self, what: str, done: int, total: int) -> None:
         if self._progress:
             self._progress(what, done, total)
+
+
+def _of_its_kind(draft: Draft, passage: Passage) -> Draft:
+    """What a person asks for in the theorem's own words, or by its name, are search words."""
+    easy = draft.query_type == "llm" and tells(draft.text, passage)
+    return draft._replace(query_type="lexical") if easy else draft

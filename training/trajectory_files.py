@@ -11,6 +11,7 @@ from agent.records import Trajectory
 from retriever.errors import BadInputError
 from retriever.jsonl import REMEDY, Row, reasons, rows, shown, unreadable
 from retriever.loading import file_sha256
+from training.labelled import labelled_trajectories
 from training.written import written_trajectories
 
 NAME = "trajectories.jsonl"
@@ -23,6 +24,7 @@ class TrajectoryFiles:
     Args:
         sources: Files, or folders that hold ``trajectories.jsonl``.
         written: Files of problems written by hand (`training.written`).
+        labelled: Files of queries with their passages (`training.labelled`).
         skip_bad: Leave bad lines out and list them in ``skipped``.
 
     Raises:
@@ -30,15 +32,20 @@ class TrajectoryFiles:
     """
 
     def __init__(
-        self, sources: Sequence[Path], written: Sequence[Path] = (), *, skip_bad: bool = False
+        self,
+        sources: Sequence[Path],
+        written: Sequence[Path] = (),
+        labelled: Sequence[Path] = (),
+        *,
+        skip_bad: bool = False,
     ) -> None:
         self.paths = [path / NAME if path.is_dir() else path for path in sources]
-        self.written = list(written)
+        self.written, self.labelled = list(written), list(labelled)
         self.skipped: list[str] = []
         self._skip_bad = skip_bad
-        if not self.paths and not self.written:
+        if not self._all:
             raise BadInputError("there is nothing to make triples from", _HINT)
-        for path in (*self.paths, *self.written):
+        for path in self._all:
             if not path.is_file():
                 raise BadInputError(f"there is no file {shown(path)}", _HINT)
 
@@ -60,11 +67,17 @@ class TrajectoryFiles:
                     raise BadInputError(f"{place}: {found}", REMEDY)
         for path in self.written:
             yield from written_trajectories(path, skipped if self._skip_bad else None)
+        for path in self.labelled:
+            yield from labelled_trajectories(path, skipped if self._skip_bad else None)
         self.skipped = skipped
 
     def sha256(self) -> dict[str, str]:
         """Hash of each file, by its name."""
-        return {shown(path): input_sha256(path) for path in (*self.paths, *self.written)}
+        return {shown(path): input_sha256(path) for path in self._all}
+
+    @property
+    def _all(self) -> tuple[Path, ...]:
+        return (*self.paths, *self.written, *self.labelled)
 
 
 def input_sha256(path: Path) -> str:

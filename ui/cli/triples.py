@@ -66,6 +66,13 @@ def triples(
         list[Path] | None,
         typer.Option(help='Your own: JSONL of {"id", "problem", "reasoning", "ask"}.', show_default=False),
     ] = None,
+    labelled: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help='Queries whose passages are known: JSONL of {"id", "query", "gold_ids"}; repeatable.',
+            show_default=False,
+        ),
+    ] = None,
     ask_llm: Annotated[
         bool, typer.Option(help="Let the language model write llm and lexical queries; takes its time.")
     ] = False,
@@ -110,7 +117,7 @@ def triples(
         approved=approved, allow_leakage=allow_leakage, seed=seed,
     )  # fmt: skip
     own = [*(written_file or ()), *([shipped_problems()] if written else ())]
-    sources = TrajectoryFiles(trajectories or (), own, skip_bad=skip_bad)
+    sources = TrajectoryFiles(trajectories or (), own, labelled or (), skip_bad=skip_bad)
     leakage = _watch(settings.home, benchmark or (), allow_leakage)
     corpora = _corpora(corpus or (), skip_bad)
     writable(out)
