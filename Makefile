@@ -1,17 +1,18 @@
 # make setup   the environment, .venv
 # make chat    everything from nothing to the chat on http://127.0.0.1:7860
-# make test    lint, types and all tests; `make test-fast` leaves out the slow ones
+# make test    lint, types and all tests; `make test-fast` leaves out the slow ones, `make test-vllm` is vLLM's
 #
 # On a machine without a GPU, CPU builds of torch are much smaller:
 #   make chat TORCH_INDEX=https://download.pytorch.org/whl/cpu
 PYTHON ?= python3
 TORCH_INDEX ?=
 VENV := .venv
+VLLM := .venv-vllm
 BIN := $(VENV)/bin
 PIP_FLAGS := --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .DELETE_ON_ERROR:
-.PHONY: setup chat test test-fast lint check-browser wheel clean
+.PHONY: setup chat test test-fast test-vllm lint check-browser wheel clean
 
 # A stamp is written last, so that an installation that was cut off is taken up again.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -28,10 +29,22 @@ chat: setup
 
 test: lint
 	$(BIN)/rader models pull
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m 'not vllm'
 
 test-fast: lint
-	$(BIN)/python -m pytest -m 'not slow and not browser'
+	$(BIN)/python -m pytest -m 'not slow and not browser and not vllm'
+
+# vLLM pins older packages than gradio and sentence-transformers want. What it brings of torch's companions need
+# not fit this torch, and transformers fails where they do not.
+$(VLLM)/.installed: tests/agent/vllm-requirements.txt
+	@test -x $(VLLM)/bin/python || $(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/python -m pip install $(PIP_FLAGS) --quiet --progress-bar on -r $<
+	$(VLLM)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	@touch $@
+
+test-vllm: setup $(VLLM)/.installed
+	$(BIN)/rader models pull smollm2-135m-instruct
+	RADER_VLLM_PYTHON=$(abspath $(VLLM)/bin/python) $(BIN)/python -m pytest -m vllm
 
 lint: setup
 	$(BIN)/ruff check .
@@ -42,4 +55,4 @@ wheel: setup
 	$(BIN)/python -m pip wheel $(PIP_FLAGS) --no-deps --wheel-dir dist .
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VLLM) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
