@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from agent import collect as collecting
-from agent.collect import Attempt, Collection, Counts, collect
+from agent.collect import collect
+from agent.collection import Attempt, Collection, Counts
 from agent.errors import ServerDownError
 from agent.llm import ChatModel
 from agent.records import Problem
@@ -153,7 +154,8 @@ def test_a_torn_last_line_costs_only_itself(tmp_path: Path) -> None:
 COLLECT = """
 import asyncio, sys
 from pathlib import Path
-from agent.collect import Collection, collect
+from agent.collect import collect
+from agent.collection import Collection
 from tests.agent.test_collect import attempts, solver
 given = Collection(Path(sys.argv[2]))
 with given.held():

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from agent import checks
-from agent.collect import Attempt, Collection, collect
+from agent.collect import collect
+from agent.collection import Attempt, Collection
 from agent.errors import LogError, ModelServerError, RecordingError
 from agent.llm import ChatModel, Reply, Sampling
 from agent.recording import CALLS, Call, Head, RecordedModel, call_key

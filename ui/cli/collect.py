@@ -13,7 +13,7 @@ from ui.cli import options
 from ui.output import JsonFlag, Reporter
 
 if TYPE_CHECKING:
-    from agent.collect import Counts
+    from agent.collection import Counts
     from agent.records import Problem
     from ui.settings import Settings
 
@@ -106,7 +106,7 @@ def _what_if(
     settings: Settings, retriever: str, out: Path, reporter: Reporter
 ) -> tuple[dict[str, Any], list[str]]:
     """What another retriever finds for the trajectories in ``out``, for machines and for people."""
-    from agent.collect import Collection
+    from agent.collection import Collection
     from ui.cli.what_if import compared
 
     with reporter.progress() as watch:
@@ -127,8 +127,8 @@ class _Asked(NamedTuple):
 def _collected(
     settings: Settings, asked: _Asked, out: Path, calls: Path | None, live: bool, reporter: Reporter
 ) -> Counts:
-    from agent.collect import Attempt, Collection
     from agent.collect import collect as collect_all
+    from agent.collection import Attempt, Collection
     from ui.assemble import Studio
 
     wanted = [Attempt(one, asked.strategy, seed) for one in asked.problems for seed in asked.seeds]
