@@ -26,6 +26,7 @@ HEAVY = {
     "langgraph",
     "transformers",
     "langchain_openai",
+    "ray",
     "xllamacpp",
 }
 # Where a package may be imported, by the beginning of the file's name.
@@ -33,6 +34,7 @@ HOMES = {
     "chromadb": ("retriever/store.py",),
     "gradio": ("ui/",),
     "langgraph": ("agent/",),
+    "ray": ("agent/ray_c",),
     "xllamacpp": ("agent/engine.py",),
 }
 MOST_LINES, MOST_FUNCTION_LINES = 300, 35

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from ui.cli import on_ray
 from ui.cli.collect import collect
 from ui.cli.doctor import doctor
 from ui.cli.evaluate import evaluations
@@ -33,8 +34,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (chat, solve, search, index, collect):
+for command in (chat, solve, search, index):
     app.command()(command)
+app.command(cls=on_ray.Command)(collect)
 app.command("serve-llm")(serve_llm)
 app.command("import-proofs")(import_proofs)
 app.command()(triples)

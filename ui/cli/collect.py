@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 
 from retriever.errors import BadInputError
-from ui.cli import options
+from ui.cli import on_ray, options
 from ui.output import JsonFlag, Reporter
 
 if TYPE_CHECKING:
-    from agent.collection import Counts
-    from agent.records import Problem
+    from agent.collection import Attempt, Collection, Counts, Progress
+    from ui.retrieval import Watcher
     from ui.settings import Settings
 
 
@@ -40,7 +42,11 @@ def collect(
     ] = "auto",
     parallel: Annotated[
         int | None,
-        typer.Option(help="Attempts in flight; default: as many as the embedded model has slots.", min=1),
+        typer.Option(
+            help="Attempts in flight, with --ray on each worker.",
+            min=1,
+            show_default="as many as the embedded model has slots",
+        ),
     ] = None,
     retry_failed: Annotated[bool, typer.Option(help="Also what failed for good before.")] = False,
     record: Annotated[
@@ -54,11 +60,13 @@ def collect(
             "one would have found for the recorded queries, in what_if.jsonl."
         ),
     ] = None,
+    ray: on_ray.Address = None,
+    workers: on_ray.Workers = None,
     skip_bad: options.SkipBad = False,
     retriever: options.Retriever = None,
     reranker: options.Reranker = None,
     model: options.Model = None,
-    llm_url: options.LlmUrl = None,
+    llm_url: on_ray.Endpoints = None,
     llm_model: options.LlmModel = None,
     chroma_url: options.ChromaUrl = None,
     home: options.Home = None,
@@ -71,6 +79,7 @@ def collect(
     What the model's server refuses for good is recorded with its reason and skipped; a server that is down is
     waited for.
     """
+    from agent.collection import Attempt
     from agent.problems import read_problems
     from agent.search_recording import recorded_mode
     from ui.assemble import writable
@@ -80,9 +89,10 @@ def collect(
         raise BadInputError("--record and --replay exclude each other", "Choose one")
     reporter = Reporter(as_json)
     settings = load_settings(
-        config, model=model, llm_url=llm_url, llm_model=llm_model,
+        config, model=model, llm_url=",".join(llm_url or ()) or None, llm_model=llm_model,
         reranker=reranker, chroma_url=chroma_url, home=home,
     )  # fmt: skip
+    on_ray.check(settings, ray, workers, recording=bool(record or replay))
     settings = with_agent(settings, retriever=recorded_mode(replay) if replay else retriever)
     attempts = 1
     if strategy == "mcts":
@@ -90,10 +100,14 @@ def collect(
     elif rollouts is not None and rollouts > 1:  # attempts at temperature 0 would all be the same
         attempts, settings = rollouts, with_agent(settings, temperature=settings.samples.temperature)
     found = read_problems(problems, kind=kind, skip_bad=skip_bad)
-    wanted = found.problems[:limit]
-    asked = _Asked(wanted, strategy, range(seed, seed + attempts), parallel or settings.slots, retry_failed)
+    seeds = range(seed, seed + attempts)
+    asked = _Asked(
+        [Attempt(one, strategy, each) for one in found.problems[:limit] for each in seeds],
+        options.retrieves(strategy), parallel or settings.slots, retry_failed,
+    )  # fmt: skip
     writable(settings.home)
-    counts = _collected(settings, asked, out, record or replay, replay is None, reporter)
+    make: _Make = partial(_here, calls=record or replay, live=replay is None)
+    counts = _collected(settings, asked, out, partial(_on_ray, ray, workers) if ray else make, reporter)
     told = counts.model_dump() | {"skipped": found.skipped, "duplicates": found.duplicates}
     lines = [summary(counts, out)]
     if replay and retriever:
@@ -117,39 +131,79 @@ def _what_if(
 class _Asked(NamedTuple):
     """What to collect, and how."""
 
-    problems: list[Problem]
-    strategy: str
-    seeds: range
+    attempts: list[Attempt]
+    retrieves: bool
     parallel: int
     retry_failed: bool
 
 
-def _collected(
-    settings: Settings, asked: _Asked, out: Path, calls: Path | None, live: bool, reporter: Reporter
-) -> Counts:
-    from agent.collect import collect as collect_all
-    from agent.collection import Attempt, Collection
-    from ui.assemble import Studio
+_Make = Callable[["Settings", _Asked, "Collection", "Watcher"], "Counts"]
 
-    wanted = [Attempt(one, asked.strategy, seed) for one in asked.problems for seed in asked.seeds]
+
+def _collected(settings: Settings, asked: _Asked, out: Path, make: _Make, reporter: Reporter) -> Counts:
+    from agent.collection import Collection
+
     collection = Collection(out)
     with collection.held(), reporter.progress() as watch:
-        studio = Studio(settings, watch)
-        if calls:
-            studio.play(calls, ask=live)
-        try:
-            return asyncio.run(
-                collect_all(
-                    studio.solver(retrieves=options.retrieves(asked.strategy), collecting=True),
-                    wanted,
-                    collection,
-                    parallel=asked.parallel,
-                    retry_failed=asked.retry_failed,
-                    progress=lambda counts: watch(_so_far(counts), counts.done, counts.attempts),
-                )
+        return make(settings, asked, collection, watch)
+
+
+def _here(
+    settings: Settings,
+    asked: _Asked,
+    collection: Collection,
+    watch: Watcher,
+    *,
+    calls: Path | None,
+    live: bool,
+) -> Counts:
+    """Make the attempts in this process."""
+    from agent.collect import collect as collect_all
+    from ui.assemble import Studio
+
+    studio = Studio(settings, watch)
+    if calls:
+        studio.play(calls, ask=live)
+    try:
+        return asyncio.run(
+            collect_all(
+                studio.solver(retrieves=asked.retrieves, collecting=True),
+                asked.attempts,
+                collection,
+                parallel=asked.parallel,
+                retry_failed=asked.retry_failed,
+                progress=_told(watch),
             )
-        finally:
-            studio.close()
+        )
+    finally:
+        studio.close()
+
+
+def _on_ray(
+    address: str,
+    workers: int | None,
+    settings: Settings,
+    asked: _Asked,
+    collection: Collection,
+    watch: Watcher,
+) -> Counts:
+    """Make the attempts on a Ray cluster."""
+    watch("starting Ray's workers", 0, 0)
+    return on_ray.collected(
+        settings,
+        asked.attempts,
+        collection,
+        address=address,
+        workers=workers,
+        parallel=asked.parallel,
+        retry_failed=asked.retry_failed,
+        retrieves=asked.retrieves,
+        progress=_told(watch),
+    )
+
+
+def _told(watch: Watcher) -> Progress:
+    return lambda counts: watch(_so_far(counts), counts.done, counts.attempts)
 
 
 def _so_far(counts: Counts) -> str:
