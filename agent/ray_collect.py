@@ -26,6 +26,8 @@ from retriever.errors import BadInputError
 
 Factory = Callable[[str], Solver]  # from an endpoint; run in every worker, so pickle must know it by name
 
+RESTARTS = 10  # of one worker: machines go away, but one that dies at every attempt must come to an end
+
 
 class Worker:
     """An actor that makes attempts, several at once.
@@ -115,7 +117,7 @@ def _actors(
     if count < len(endpoints):
         raise BadInputError(f"{count} workers cannot use {len(endpoints)} endpoints", "Raise --workers")
     kind: Any = ray.remote(Worker).options(
-        max_restarts=-1, max_task_retries=-1, max_concurrency=parallel, scheduling_strategy="SPREAD"
+        max_restarts=RESTARTS, max_task_retries=-1, max_concurrency=parallel, scheduling_strategy="SPREAD"
     )
     actors = [kind.remote(factory, endpoints[n % len(endpoints)], folder.resolve()) for n in range(count)]
     try:
