@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -45,13 +47,20 @@ def test_trajectories_become_triples_with_mined_negatives(
     assert report["leakage"] is None
 
 
+@pytest.fixture
+def found(rader: Rader) -> Iterator[Path]:
+    """A benchmark in the home folder, which other tests share."""
+    folder = rader.home / "benchmarks"
+    folder.mkdir()
+    yield folder / "found.jsonl"
+    shutil.rmtree(folder)
+
+
 def test_benchmarks_given_and_found_are_kept_away_from(
-    rader: Rader, files: list[str], tmp_path: Path
+    rader: Rader, files: list[str], found: Path, tmp_path: Path
 ) -> None:
     given = tmp_path / "given.jsonl"
     given.write_text(json.dumps({"id": "g", "query": THOUGHT, "gold_ids": ["parts"]}) + "\n")
-    found = rader.home / "benchmarks" / "found.jsonl"
-    found.parent.mkdir(parents=True)
     found.write_text(json.dumps({"problem": QUESTION}) + "\n")
     done = rader("triples", *files, "--types", "cot,question,lexical", "--benchmark", str(given))
     assert done.returncode == 0, done.stderr
