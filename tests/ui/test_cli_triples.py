@@ -88,6 +88,27 @@ def test_written_problems_of_ones_own_need_no_trajectory(
     assert json.loads(done.stdout)["train"] == {"cot": 2, "lexical": 1, "llm": 1, "question": 1}
 
 
+def test_labelled_queries_need_no_trajectory(rader: Rader, files: list[str], tmp_path: Path) -> None:
+    labelled = tmp_path / "queries.jsonl"
+    labelled.write_text(json.dumps({"id": "q", "query": "What keeps sums?", "gold_ids": ["ring"]}) + "\n")
+    done = rader("triples", *files[1:], "--labelled", str(labelled), "--validation", "0", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["train"] == {"lexical": 1, "question": 1}
+    made = {one["query_type"]: one for one in lines(tmp_path / "out" / "triples.jsonl")}
+    assert (made["question"]["query"], made["question"]["positive"]) == ("What keeps sums?", "ring")
+
+
+def test_an_ask_in_the_theorems_own_words_is_a_search(rader: Rader, files: list[str], tmp_path: Path) -> None:
+    own, ask = tmp_path / "own.jsonl", "Ring Homomorphism between rings"
+    row = {"id": "ring", "problem": "A clock shows sums.", "reasoning": "It keeps both.", "ask": ask}
+    own.write_text(json.dumps(row) + "\n")
+    done = rader("triples", *files[1:], "--written-file", str(own), "--validation", "0", "--json")
+    assert done.returncode == 0, done.stderr
+    made = lines(tmp_path / "out" / "triples.jsonl")
+    assert ask in [one["query"] for one in made if one["query_type"] == "lexical"]
+    assert not [one for one in made if one["query_type"] == "llm"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
