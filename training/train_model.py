@@ -154,7 +154,8 @@ def save_adapter(model: Any, folder: Path, base: str, strength: float = 1.0) -> 
         each.base_model_name_or_path = base
         each.inference_mode = True
         each.lora_alpha = each.lora_alpha * strength
-    model.save_pretrained(str(folder))
+    # No adapter here changes a vocabulary; told to look, PEFT asks the hub for the base's.
+    model.save_pretrained(str(folder), save_embedding_layers=False)
     (folder / "README.md").unlink(missing_ok=True)  # PEFT's form, not filled in
 
 

@@ -54,6 +54,11 @@ def test_from_triples_to_an_evaluation(
     found = rader("eval", "retrieval", *corpus, *names, "--json")
     assert found.returncode == 0, found.stderr
     assert set(json.loads(found.stdout)["results"]) == {"base", str(out / "adapter")}
+    twice, average = [str(out / "adapter")] * 2, tmp_path / "average"
+    done = rader("train", "average", *twice, "--out", str(average), "--json")
+    assert json.loads(done.stdout) == {"folder": str(average), "weights": [0.5, 0.5]}
+    done = rader("train", "average", *twice, "--weights", "a,b")
+    assert (done.returncode, one_line(done.stderr)) == (1, True)
 
 
 def test_a_repeated_benchmark_is_refused(

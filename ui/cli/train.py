@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 
+from retriever.errors import BadInputError
 from ui.cli import options
 from ui.output import JsonFlag, Reporter
 
@@ -120,6 +121,34 @@ def retriever(
         lr=lr, seed=seed, limit=limit, device=device,
     )  # fmt: skip
     _run(train_retriever, recipe, Asked(triples, corpus, out, benchmark, allow_leakage, home, as_json))
+
+
+@train.command("average")
+def average(
+    adapters: Annotated[list[Path], typer.Argument(help="Folders of adapters, such as RUN/adapter.")],
+    out: Annotated[Path, typer.Option(help="Folder for their average.")] = Path("average"),
+    weights: Annotated[
+        str, typer.Option(help="Of each adapter, by commas.", show_default="all the same, 1 together")
+    ] = "",
+    home: options.Home = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Average adapters of one base: often better on every set than each of them.
+
+    Each may come from a run of its own data, seed or recipe. Choose the weights on development sets only.
+    Then: rader eval retrieval --retriever RUN/adapter --retriever OUT …
+    """
+    from training.soup import average_adapters
+    from ui.settings import load_settings
+
+    try:
+        shares = (
+            [float(one) for one in weights.split(",")] if weights else [1 / len(adapters)] * len(adapters)
+        )
+    except ValueError as error:
+        raise BadInputError(f"--weights {weights!r} are no numbers", "Such as --weights 0.5,0.5") from error
+    folder = average_adapters(adapters, shares, out, load_settings(None, home=home).home)
+    Reporter(as_json).result({"folder": str(folder), "weights": shares}, f"the average is in {folder}")
 
 
 @train.command("reranker")
