@@ -20,7 +20,7 @@ from training.train_config import RerankerTraining, RetrieverTraining, load_conf
 ROOT = Path(__file__).parent.parent.parent
 CONFIGS = ROOT / "configs"
 CORPUS = make_corpus()
-RETRIEVERS = ("rader-minilm", "rader-7b-1gpu", "rader-7b-2gpu")
+RETRIEVERS = ("rader-minilm", "rader-minilm-lora", "rader-7b-1gpu", "rader-7b-2gpu")
 
 
 @pytest.mark.parametrize("name", RETRIEVERS)
