@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from agent.records import Fingerprints, Step, StepHit, Trajectory, Usage
+from agent.records import Step, StepHit, Trajectory
 from retriever.queries import Query, read_queries
+from training.written import by_people
 
 LABELLED = "labelled"
-_PRINTS = Fingerprints(llm="", retriever="", index="", prompts="", config="labelled-1")
 
 
 def labelled_trajectories(path: Path, skipped: list[str] | None = None) -> Iterator[Trajectory]:
@@ -31,20 +31,8 @@ def labelled_trajectories(path: Path, skipped: list[str] | None = None) -> Itera
 
 def _trajectory(query: Query) -> Trajectory:
     hits = tuple(StepHit(id=one, score=1.0, verdict="relevant", reason="labelled") for one in query.gold_ids)
-    identity = f"{LABELLED}:{query.id}"
-    return Trajectory(
-        id=identity,
-        problem=query.query,
-        problem_id=identity,
-        strategy=LABELLED,
-        steps=(
-            Step(n=1, action="query", text=query.query),
-            Step(n=2, action="retrieve", text=query.query, hits=hits, parent=1),
-        ),
-        answer=None,
-        reward=1,  # a person said that these passages help
-        fingerprints=_PRINTS,
-        seed=0,
-        usage=Usage(),
-        created="",
+    steps = (
+        Step(n=1, action="query", text=query.query),
+        Step(n=2, action="retrieve", text=query.query, hits=hits, parent=1),
     )
+    return by_people(f"{LABELLED}:{query.id}", query.query, LABELLED, steps, "labelled-1")

@@ -19,7 +19,6 @@ from retriever.jsonl import REMEDY, Row, reasons, rows
 from training.episodes import WRITTEN
 
 FORMAT = 1  # raised whenever the same line gives another trajectory
-_PRINTS = Fingerprints(llm="", retriever="", index="", prompts="", config=f"written-{FORMAT}")
 
 
 class WrittenProblem(BaseModel):
@@ -71,19 +70,25 @@ def trajectory_of(line: WrittenProblem, number: int = 1) -> Trajectory:
     """The trajectory of a line; ``number`` tells several problems for one theorem apart."""
     hit = StepHit(id=line.id, score=1.0, verdict="relevant", reason="written for it")
     identity = f"written:{line.id}:{number}"
+    steps = (
+        Step(n=1, action="think", text=line.reasoning),
+        Step(n=2, action="query", text=line.ask, parent=1),
+        Step(n=3, action="retrieve", text=line.ask, hits=(hit,), parent=2),
+    )
+    return by_people(identity, line.problem, WRITTEN, steps, f"written-{FORMAT}")
+
+
+def by_people(identity: str, problem: str, strategy: str, steps: tuple[Step, ...], config: str) -> Trajectory:
+    """A trajectory that no model made; ``config`` is raised whenever the same input gives another one."""
     return Trajectory(
         id=identity,
-        problem=line.problem,
+        problem=problem,
         problem_id=identity,
-        strategy=WRITTEN,
-        steps=(
-            Step(n=1, action="think", text=line.reasoning),
-            Step(n=2, action="query", text=line.ask, parent=1),
-            Step(n=3, action="retrieve", text=line.ask, hits=(hit,), parent=2),
-        ),
+        strategy=strategy,
+        steps=steps,
         answer=None,
-        reward=1,  # it was written for this theorem, so that the theorem helps
-        fingerprints=_PRINTS,
+        reward=1,  # a person said that these passages help
+        fingerprints=Fingerprints(llm="", retriever="", index="", prompts="", config=config),
         seed=0,
         usage=Usage(),
         created="",  # the same input gives the same bytes
