@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,11 @@ polynomial root equation inequality set permutation combination square cube
 def pytest_runtest_setup() -> None:
     """Only loopback and unix sockets: a test that reaches for the network fails."""
     socket_allow_hosts(["127.0.0.1", "localhost", "::1"], allow_unix_socket=True)
+
+
+def pytest_configure() -> None:
+    """Jobs in the background ignore Ctrl-C, and so would every command that a test starts and interrupts."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
