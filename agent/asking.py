@@ -17,7 +17,7 @@ from agent.answers import boxed
 from agent.graph import build_graph
 from agent.records import Usage
 from agent.solve import Solver, new_problem
-from agent.state import AgentState, Strategy
+from agent.state import Strategy, begun
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
@@ -62,14 +62,7 @@ def asking_graph(strategy: Strategy, solver: Solver) -> CompiledStateGraph[Asked
 
     async def solve(state: Question, config: RunnableConfig) -> Solution:
         problem = new_problem(state["question"], limit=solver.config.problem_chars)
-        start = AgentState(
-            problem=problem.model_dump(),
-            strategy=strategy,
-            steps=[],
-            usage=[],
-            seed=state.get("seed", 0),
-            done=False,
-        )
+        start = begun(problem, strategy, state.get("seed", 0))
         return _solution(await inner.ainvoke(start, {**config, "recursion_limit": 10_000}))
 
     graph = StateGraph(Asked, input_schema=Question, output_schema=Solution)

@@ -121,8 +121,8 @@ def recorded_mode(folder: Path) -> RetrieverName | None:
     Raises:
         LogError: The recording cannot be read.
     """
-    tape = Tape(folder / SEARCHES, SearchHead, RecordedSearch)
-    return tape.read()[0].mode if tape.file.exists() else None
+    head = Tape(folder / SEARCHES, SearchHead, RecordedSearch).head()
+    return head.mode if head else None
 
 
 def _result(search: RecordedSearch, mode: str) -> SearchResult:

@@ -28,6 +28,7 @@ from agent.state import (
     SampleConfig,
     SearchConfig,
     Strategy,
+    begun,
     config_fingerprint,
 )
 from retriever.errors import BadInputError, RaderError, StorageError
@@ -200,14 +201,7 @@ class _Run:
 
     def start(self) -> AgentState:
         """The state in which a run begins."""
-        return AgentState(
-            problem=self.problem.model_dump(),
-            strategy=self.strategy,
-            steps=[],
-            usage=[],
-            seed=self.seed,
-            done=False,
-        )
+        return begun(self.problem, self.strategy, self.seed)
 
     def resume(self, kept: dict[str, Any]) -> None:
         """Take over the steps of a run that was cut off; the graph itself goes on from its checkpoint.

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.records import Problem
 from retriever.errors import BadInputError
 
 Strategy = str  # what parse_strategy reads
@@ -147,6 +148,13 @@ class AgentState(TypedDict):
     seed: int
     done: bool
     n: NotRequired[int]
+
+
+def begun(problem: Problem, strategy: Strategy, seed: int) -> AgentState:
+    """The state in which a run begins."""
+    return AgentState(
+        problem=problem.model_dump(), strategy=strategy, steps=[], usage=[], seed=seed, done=False
+    )
 
 
 class SearchState(AgentState):

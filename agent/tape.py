@@ -51,6 +51,18 @@ class Tape(Generic[Head, Line]):
         """
         self._write(line)
 
+    def head(self) -> Head | None:
+        """The first line alone; None where there is no file, or it was cut off before its end.
+
+        Raises:
+            LogError: It is none of a recording.
+        """
+        if not self.file.exists():
+            return None
+        with self.file.open("rb") as file:
+            line = file.readline()
+        return self._parsed(self._head, 1, line) if line.endswith(b"\n") else None
+
     def read(self) -> tuple[Head, list[Line]]:
         """Head and lines; a last line that a kill cut off is taken off the file.
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -206,6 +208,14 @@ def _pool(model: SentenceTransformer, recipe: Recipe) -> None:
     model[places[0]] = Pool(old.embedding_dimension, mode, include_prompt=old.include_prompt)
 
 
+@contextmanager
+def quiet_peft() -> Iterator[None]:
+    """While PEFT wraps a model it asks transformers by a name that is going to change: no news of ours."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".is_gradient_checkpointing", FutureWarning)
+        yield
+
+
 def _merge(model: SentenceTransformer, adapter: Path) -> None:
     """Add an adapter's weights to the model's own; then it runs as fast as without, and can be exported."""
     from peft import PeftConfig, PeftModel
@@ -214,9 +224,7 @@ def _merge(model: SentenceTransformer, adapter: Path) -> None:
     if config.peft_type != "LORA":
         raise ValueError(f"the adapter in {adapter} is of the type {config.peft_type}, not LORA")
     transformer: Any = model[0]
-    with warnings.catch_warnings():
-        # PEFT asks transformers by a name that is going to change.
-        warnings.filterwarnings("ignore", ".is_gradient_checkpointing", FutureWarning)
+    with quiet_peft():
         wrapped = PeftModel(transformer.model, config)
     loaded = wrapped.load_adapter(
         str(adapter), "default", torch_device=str(model.device), local_files_only=True

@@ -8,14 +8,13 @@ PEFT puts them side by side, so that the ranks add up and nothing is lost; it is
 from __future__ import annotations
 
 import shutil
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from retriever.errors import BadInputError
-from retriever.loading import open_torch
+from retriever.loading import open_torch, quiet_peft
 from retriever.presets import ENCODER_FILE, encoder_for
 from training.train_model import save_adapter
 
@@ -47,8 +46,7 @@ def average_adapters(adapters: Sequence[Path], weights: Sequence[float], out: Pa
         )
     base: Any = open_torch(replace(encoders[0].recipe, adapter=None), "cpu")[0]
     names = [f"run{number}" for number in range(len(adapters))]
-    with warnings.catch_warnings():  # PEFT asks transformers by a name that is going to change
-        warnings.filterwarnings("ignore", ".is_gradient_checkpointing", FutureWarning)
+    with quiet_peft():
         model: Any = PeftModel.from_pretrained(base.model, str(adapters[0]), names[0], local_files_only=True)
     for name, folder in zip(names[1:], adapters[1:], strict=True):
         model.load_adapter(str(folder), name, local_files_only=True)
@@ -68,7 +66,6 @@ def _written(model: Any, like: Path, out: Path) -> Path:
     for file in (draft / _MIX).iterdir():  # PEFT gives every adapter that is not called default a folder
         file.replace(draft / file.name)
     (draft / _MIX).rmdir()
-    (draft / "README.md").unlink(missing_ok=True)
     shutil.copy(like / ENCODER_FILE, draft / ENCODER_FILE)
     shutil.rmtree(out, ignore_errors=True)
     return draft.replace(out)

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retriever.errors import MissingExtraError
-from retriever.loading import Recipe, open_torch
+from retriever.loading import Recipe, open_torch, quiet_peft
 from retriever.presets import ENCODER_FILE, PRESETS, preset_name
 from training.low_rank import nearest
 from training.train_config import Lora, Training
@@ -100,9 +99,7 @@ def adapted(model: Any, lora: Lora, start: Path | None, **options: Any) -> Any:
     from peft import LoraConfig, PeftModel, get_peft_model
 
     encodes = "task_type" not in options
-    with warnings.catch_warnings():
-        # PEFT asks transformers by a name that is going to change.
-        warnings.filterwarnings("ignore", ".is_gradient_checkpointing", FutureWarning)
+    with quiet_peft():
         if start:
             return PeftModel.from_pretrained(model, str(start), is_trainable=True, local_files_only=True)
         config = LoraConfig(

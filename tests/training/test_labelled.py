@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agent.records import Trajectory
 from retriever.errors import BadInputError
+from tests.training.tiny import write
 from training.episodes import episodes
 from training.labelled import labelled_trajectories
 from training.queries import drafts
@@ -16,10 +17,9 @@ from training.queries import drafts
 LINE = {"id": "q", "query": "How long is the third side?", "gold_ids": ["pythagoras", "cosines"]}
 
 
-def file(folder: Path, *rows: object) -> Path:
-    path = folder / "queries.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return path
+def file(folder: Path, *rows: dict[str, Any]) -> Path:
+    write(folder / "queries.jsonl", list(rows))
+    return folder / "queries.jsonl"
 
 
 def test_a_query_asks_for_all_its_passages(tmp_path: Path) -> None:
