@@ -88,9 +88,8 @@ class VllmServer:
                 f"the log {self.log} cannot be written ({error.strerror or error})", "Name another with --log"
             ) from error
         try:
-            with (
-                log
-            ):  # a session of its own, so that Ctrl-C reaches it through us only, and its workers with it
+            with log:
+                # A session of its own: Ctrl-C reaches it through us alone, and a stop its workers too.
                 self._process = subprocess.Popen(
                     self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                     start_new_session=True, env=os.environ | _ENVIRONMENT | key,
