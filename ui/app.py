@@ -1,41 +1,49 @@
-"""The page as a Gradio app, and serving it."""
+"""The page: its views as one Gradio app, and serving it."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from agent.state import AgentConfig, Strategy
-from ui import theme
-from ui.chat import Chat, Conversation, MakeSolver
-from ui.layout import EXAMPLES, Page, lay_out, summary
+from ui.page import theme
+from ui.page.frame import View, head
 from ui.ports import free_port
+from ui.solve.view import Solve
 
-RUNS = 8  # at once, over all visitors; more wait in line
-_QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+if TYPE_CHECKING:
+    from ui.assemble import Studio
 
 
-def build_app(make_solver: MakeSolver, *, defaults: AgentConfig, about: str = "") -> gr.Blocks:
-    """The app; nothing is loaded until a question is asked.
-
-    Args:
-        make_solver: Makes the solver of one run from its configuration; called in a thread, may block, may
-            raise ``RaderError``, which is shown where the answer would be.
-        defaults: Initial depth and hits, and everything that the page does not offer.
-        about: What answers here (model, retriever, index), plain text under the settings.
-    """
+def build_app(views: Sequence[View]) -> gr.Blocks:
+    """The app; every view has an address of its own, the first that of the app."""
     # Else Gradio works out statistics that nobody looks at, with pandas, after every single event.
     os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**9))
+    first, *others = views
     app = gr.Blocks(title="RaDeR Studio", analytics_enabled=False, fill_width=True)
     with app:
-        _wire(lay_out(defaults, about), Chat(make_solver, defaults))
+        head(first, first.name)
+        first.build(app)
+    for view in others:
+        with app.route(view.name, view.path) as blocks:
+            head(view, first.name)
+            view.build(blocks)
     app.queue(default_concurrency_limit=None)
     return app
+
+
+def views(studio: Studio) -> list[View]:
+    """All views over one installation, in the order of the navigation."""
+    return [Solve(studio.solver, studio.settings.agent, _about(studio))]
+
+
+def _about(studio: Studio) -> str:
+    settings = studio.settings
+    model = settings.llm_url or settings.model
+    return f"{model}, {settings.agent.retriever} retrieval with {studio.encoder.name}"
 
 
 def launch(
@@ -85,56 +93,3 @@ def serve(app: gr.Blocks, *, host: str = "127.0.0.1", port: int = 7860) -> str:
         js=theme.script(),
     )
     return url
-
-
-def _wire(page: Page, chat: Chat) -> None:
-    """Asking is three events: take the question in, stream its answer, give the box back."""
-    state = page.conversation
-    screen = [page.done, page.live, page.status]
-    begun = [page.box, page.welcome, *screen]
-    asks = [page.box.submit(partial(_ask, chat), [state, page.box], begun, **_QUIET)]
-    for button, (_, text) in zip(page.examples, EXAMPLES, strict=True):
-        asks.append(button.click(partial(_ask, chat, text=text), [state], begun, **_QUIET))
-    for event in asks:
-        event.then(
-            chat.answer,
-            [state, page.strategy, page.depth, page.hits],
-            screen,
-            concurrency_limit=RUNS,
-            concurrency_id="answer",
-            trigger_mode="multiple",
-            **_QUIET,
-        ).then(_give_back, [state, page.box], page.box, **_QUIET)
-    page.box.stop(_stop, [state], None, **_QUIET)
-    page.anew.click(_begin_anew, [state], begun, **_QUIET)
-    page.strategy.change(_name_strategy, page.strategy, page.settings, **_QUIET)
-
-
-def _ask(chat: Chat, conversation: Conversation, text: str) -> tuple[Any, ...]:
-    taken = chat.ask(conversation, text)
-    box = gr.Textbox(value="", submit_btn=False, stop_btn="Stop") if taken else gr.skip()
-    return box, gr.Column(visible=not conversation.blocks), *conversation.screen()
-
-
-def _give_back(conversation: Conversation, draft: str) -> Any:
-    """The box when a run is over. What is being typed is never written over."""
-    if conversation.run is not None:
-        return gr.skip()
-    if conversation.again and not draft:
-        return gr.Textbox(conversation.again, submit_btn="Send", stop_btn=False)
-    return gr.Textbox(submit_btn="Send", stop_btn=False)
-
-
-# These touch a task of the event loop, so they run there and not in a thread.
-async def _stop(conversation: Conversation) -> None:
-    if conversation.run is not None:
-        conversation.run.stop()
-
-
-async def _begin_anew(conversation: Conversation) -> tuple[Any, ...]:
-    conversation.clear()
-    return gr.Textbox("", submit_btn="Send", stop_btn=False), gr.Column(visible=True), "", "", ""
-
-
-def _name_strategy(strategy: Strategy) -> gr.Accordion:
-    return gr.Accordion(label=summary(strategy))

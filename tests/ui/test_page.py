@@ -17,7 +17,8 @@ from tests.scripted import Script, ScriptedServer
 from tests.ui import scripts
 from tests.ui.conftest import HOSTILE, SolverFor
 from ui.app import build_app, launch, serve
-from ui.layout import EXAMPLES
+from ui.solve.layout import EXAMPLES
+from ui.solve.view import Solve
 
 FLAGS = (
     "--no-sandbox",
@@ -88,7 +89,7 @@ def server() -> Iterator[ScriptedServer]:
 @pytest.fixture(scope="module")
 def url(server: ScriptedServer, solver_for: SolverFor) -> Iterator[str]:
     """The app, served."""
-    app = build_app(solver_for(server), defaults=AgentConfig(), about="Model: <b>scripted</b>")
+    app = build_app([Solve(solver_for(server), AgentConfig(), "Model: <b>scripted</b>")])
     yield serve(app, port=0)
     app.close(verbose=False)
 
@@ -235,7 +236,7 @@ def test_a_phone_needs_no_sideways_scrolling(site: Site) -> None:
 def test_a_busy_port_is_one_line(solver_for: SolverFor) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, ScriptedServer([""]) as server:
         port = taken.getsockname()[1]
-        app = build_app(solver_for(server), defaults=AgentConfig())
+        app = build_app([Solve(solver_for(server), AgentConfig())])
         with pytest.raises(BadInputError) as caught:
             launch(app, port=port)
     assert str(caught.value) == (f"port {port} is in use. Stop the other program, or add: --port {port + 1}")
@@ -246,7 +247,7 @@ def test_a_busy_port_is_one_line(solver_for: SolverFor) -> None:
 )
 def test_an_impossible_address_is_one_line(solver_for: SolverFor, host: str, port: int) -> None:
     with ScriptedServer([""]) as server:
-        app = build_app(solver_for(server), defaults=AgentConfig())
+        app = build_app([Solve(solver_for(server), AgentConfig())])
         with pytest.raises(BadInputError):
             serve(app, host=host, port=port)
 
@@ -259,7 +260,7 @@ def test_launch_tells_its_address_and_ends_with_the_process(solver_for: SolverFo
         raise KeyboardInterrupt
 
     with ScriptedServer([""]) as server:
-        app = build_app(solver_for(server), defaults=AgentConfig())
+        app = build_app([Solve(solver_for(server), AgentConfig())])
         with pytest.raises(KeyboardInterrupt):
             launch(app, port=0, on_ready=ready)
     assert told[0].startswith("http://127.0.0.1:")

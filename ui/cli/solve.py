@@ -16,7 +16,6 @@ from ui.output import JsonFlag, Reporter
 if TYPE_CHECKING:
     from agent.events import Event
     from agent.records import Trajectory
-    from ui.assemble import Studio
 
 
 def chat(
@@ -31,7 +30,7 @@ def chat(
     config: options.Config = None,
 ) -> None:
     """Serve the chat on http://127.0.0.1:7860; missing weights are pulled, a missing index is built."""
-    from ui.app import build_app, launch
+    from ui.app import build_app, launch, views
     from ui.assemble import Studio, writable
     from ui.ports import free_port
     from ui.settings import load_settings
@@ -46,18 +45,12 @@ def chat(
     with reporter.progress() as watch:
         studio = Studio(settings, watch)
         studio.prepare()
-    page = build_app(studio.solver, defaults=settings.agent, about=_about(studio))
+    page = build_app(views(studio))
     studio.warm_up()
     try:
         launch(page, host=settings.host, port=settings.port, on_ready=lambda url: reporter.say(_welcome(url)))
     finally:
         studio.close()
-
-
-def _about(studio: Studio) -> str:
-    settings = studio.settings
-    model = settings.llm_url or settings.model
-    return f"{model}, {settings.agent.retriever} retrieval with {studio.encoder.name}"
 
 
 def _welcome(url: str) -> str:

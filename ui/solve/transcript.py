@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from agent.events import Event, Finished, StepDone, StepStarted, Token
 from agent.records import Action, Step, Trajectory, Turn
-from ui import render
-from ui.render import Lookup, Thought
+from ui.page import render
+from ui.page.render import Lookup, Thought
 
 _PHASES: dict[Action, str] = {
     "think": "Thinking",

@@ -12,7 +12,7 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 
-from ui.latex import split
+from ui.page.latex import split
 
 _MARK = "\u2063"  # invisible separator
 DELIMITERS: list[dict[str, str | bool]] = [

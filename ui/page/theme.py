@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,8 +32,9 @@ def theme() -> gr.themes.Base:
 
 
 def css() -> str:
-    """The style sheet."""
-    return _asset("page.css")
+    """The style sheets, that of all views first."""
+    sheets = [path.name for path in _assets().iterdir() if path.name.endswith(".css")]
+    return "\n".join(_asset(name) for name in sorted(sheets, key=lambda name: (name != "page.css", name)))
 
 
 def script() -> str:
@@ -40,5 +42,9 @@ def script() -> str:
     return _asset("page.js")
 
 
+def _assets() -> Traversable:
+    return files("ui") / "page" / "assets"
+
+
 def _asset(name: str) -> str:
-    return (files("ui") / "assets" / name).read_text(encoding="utf-8")
+    return (_assets() / name).read_text(encoding="utf-8")

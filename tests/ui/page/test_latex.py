@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from retriever.corpus import shipped_theorems
-from ui.latex import MAX_CHARS, MAX_DEPTH, Segment, renderable, split
+from ui.page.latex import MAX_CHARS, MAX_DEPTH, Segment, renderable, split
 
 
 def kinds(text: str, *, final: bool = True) -> list[tuple[str, str]]:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from agent.records import Check, Decided, StepHit, Trajectory, Verdict
 from agent.transcript import cut
 from retriever.passage import Passage, ScorePart
-from ui import markup
-from ui.latex import renderable
+from ui.page import markup
+from ui.page.latex import renderable
 
 PASSAGE_CHARS = 6000
 QUERY_CHARS = 400

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ui import markup
+from ui.page import markup
 
 SAFE = {"p", "br", "strong", "em", "ul", "ol", "li", "pre", "code"}
 

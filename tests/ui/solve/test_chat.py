@@ -16,7 +16,7 @@ from retriever.errors import IndexMissingError
 from tests.scripted import ScriptedServer
 from tests.ui import scripts
 from tests.ui.conftest import SolverFor
-from ui.chat import Chat, Conversation, Screen
+from ui.solve.chat import Chat, Conversation, Screen
 
 LONG = "word " * 400
 

@@ -8,8 +8,8 @@ from typing import Any
 import gradio as gr
 
 from agent.state import AgentConfig, Strategy
-from ui import markup
-from ui.chat import Conversation
+from ui.page import markup
+from ui.solve.chat import Conversation
 
 STRATEGIES: dict[Strategy, tuple[str, str]] = {
     "steps": ("Step by step", "thinks one step at a time and looks a theorem up when a step calls for one"),
@@ -27,7 +27,6 @@ EXAMPLES: tuple[tuple[str, str], ...] = (
     ("Geometry", r"A triangle has sides $13$, $14$ and $15$. What is the radius of its inscribed circle?"),
     ("Calculus", r"What is the area between the curves $y = x^2$ and $y = 2x$?"),
 )
-TAGLINE = "Solves mathematics step by step, and looks up the theorem that a step needs."
 HINT = "Ask a problem below, or try one of these. Formulas may be LaTeX, such as $x^2$."
 KEYS = "Enter sends, Shift+Enter begins a new line."
 
@@ -53,9 +52,7 @@ class Page:
 def lay_out(defaults: AgentConfig, about: str) -> Page:
     """Make the page's parts; called within a ``gr.Blocks``."""
     conversation = gr.State(Conversation())
-    with gr.Row(elem_id="rd-header"):
-        gr.HTML(f"<h1>RaDeR Studio</h1><p>{TAGLINE}</p>", elem_id="rd-name")
-        anew = gr.Button("New conversation", size="sm", scale=0, min_width=150, elem_id="rd-new")
+    anew = gr.Button("New conversation", size="sm", scale=0, min_width=150, elem_id="rd-new")
     with gr.Column(elem_id="rd-welcome") as welcome:
         gr.HTML(f"<h2>What shall we solve?</h2><p>{HINT} {KEYS}</p>")
         examples = [

@@ -5,8 +5,10 @@ from __future__ import annotations
 from agent.events import Finished, StepDone, StepStarted, Token
 from agent.records import Action, Check, Fingerprints, Step, StepHit, Trajectory, Usage
 from retriever.passage import Passage
-from ui import render, terminal, transcript
-from ui.transcript import RunView
+from ui import terminal
+from ui.page import render
+from ui.solve import transcript
+from ui.solve.transcript import RunView
 
 PASSAGES = {
     "vieta": Passage(id="vieta", title="Vieta", text="$r+s=-b/a$", use_when="roots are summed"),

@@ -18,8 +18,9 @@ from agent.records import Problem, Turn
 from agent.solve import Solver, new_problem
 from agent.state import AgentConfig, Strategy
 from retriever.errors import RaderError
-from ui import render, transcript
-from ui.transcript import RunView
+from ui.page import render
+from ui.solve import transcript
+from ui.solve.transcript import RunView
 
 FRAME_SECONDS = 0.1
 TICK_SECONDS = 1.0
