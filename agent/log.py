@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from agent.errors import LogError
+from agent.feedback import FeedbackLog, beside, with_feedback
 from agent.records import Trajectory
 from retriever.errors import StorageError
 
@@ -54,17 +55,18 @@ class TrajectoryLog:
         os.fsync(descriptor)
 
     def read(self, *, skip_bad: bool = True) -> Iterator[Trajectory]:
-        """Every whole trajectory, oldest first.
+        """Every whole trajectory with the feedback on it, oldest first.
 
         Raises:
             LogError: a line is no trajectory and ``skip_bad`` is off.
         """
         if not self.path.exists():
             return
+        given = FeedbackLog(beside(self.path)).read()
         with self.path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 try:
-                    yield Trajectory.model_validate_json(line)
+                    yield with_feedback(Trajectory.model_validate_json(line), given)
                 except ValidationError as error:
                     if not skip_bad and line.strip():
                         reason = error.errors()[0]["msg"]

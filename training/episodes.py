@@ -116,7 +116,7 @@ def _of_path(trajectory: Trajectory, path: list[Step]) -> Iterator[tuple[Episode
         if step.action != "query":
             continue
         lookup = list(takewhile(lambda one: one.action in _LOOKUP, path[place + 1 :]))
-        positives, rejected = _judged(lookup, trajectory.feedback or {})
+        positives, rejected = _judged(step, lookup, trajectory.feedback or {})
         if positives:
             found = Episode(
                 key=f"{trajectory.id}:{step.n}",
@@ -134,8 +134,13 @@ def _of_path(trajectory: Trajectory, path: list[Step]) -> Iterator[tuple[Episode
             yield found, step.n
 
 
-def _judged(lookup: list[Step], feedback: dict[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What helped and what did not. Of several relevant passages, the path went on with those summarised."""
+def _judged(
+    query: Step, lookup: list[Step], feedback: dict[str, str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What helped and what did not. Of several relevant passages, the path went on with those summarised.
+
+    A person's word counts over the model's: what he called the right one takes the place of all others.
+    """
     hits: dict[str, StepHit] = {hit.id: hit for step in lookup for hit in step.hits if hit.verdict}
     used = [hit.id for step in lookup if step.action == "summarise" for hit in step.hits]
     relevant = used or [one for one, hit in hits.items() if hit.verdict == "relevant"]
@@ -144,6 +149,9 @@ def _judged(lookup: list[Step], feedback: dict[str, str]) -> tuple[tuple[str, ..
     down = {one for one, value in said.items() if value == "down"}
     found = {hit.id for step in lookup for hit in step.hits}
     up = [one for one, value in said.items() if value == "up" and one in found]
-    positives = tuple(one for one in dict.fromkeys([*relevant, *up]) if one not in down)
+    right = feedback.get(f"right:{query.n}")
+    positives = (
+        (right,) if right else tuple(one for one in dict.fromkeys([*relevant, *up]) if one not in down)
+    )
     wrong = dict.fromkeys([*rejected, *(one for one in down if one in found)])
     return positives, tuple(one for one in wrong if one not in positives)

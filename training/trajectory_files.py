@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from agent.feedback import FeedbackLog, beside, with_feedback
 from agent.records import Trajectory
 from retriever.errors import BadInputError
 from retriever.jsonl import REMEDY, Row, reasons, rows, shown, unreadable
@@ -50,17 +51,18 @@ class TrajectoryFiles:
                 raise BadInputError(f"there is no file {shown(path)}", _HINT)
 
     def read(self) -> Iterator[Trajectory]:
-        """Every trajectory, once by its id in a file.
+        """Every trajectory, once by its id in a file, with the feedback that lies beside it.
 
         Raises:
             BadInputError: A line is no trajectory of this schema and ``skip_bad`` is off.
         """
         skipped: list[str] = []
         for path in self.paths:
+            given = FeedbackLog(beside(path)).read()
             for place, row in rows(path):
                 found = row if isinstance(row, str) else _parse(row)
                 if isinstance(found, Trajectory):
-                    yield found
+                    yield with_feedback(found, given)
                 elif self._skip_bad:
                     skipped.append(f"{place}: {found}")
                 else:
@@ -73,11 +75,16 @@ class TrajectoryFiles:
 
     def sha256(self) -> dict[str, str]:
         """Hash of each file, by its name."""
-        return {shown(path): input_sha256(path) for path in self._all}
+        return {shown(path): input_sha256(path) for path in (*self._all, *self._given)}
 
     @property
     def _all(self) -> tuple[Path, ...]:
         return (*self.paths, *self.written, *self.labelled)
+
+    @property
+    def _given(self) -> Iterator[Path]:
+        """Files of feedback."""
+        return (path for path in dict.fromkeys(map(beside, self.paths)) if path.is_file())
 
 
 def input_sha256(path: Path) -> str:

@@ -84,6 +84,12 @@ def test_a_persons_word_about_a_passage_replaces_the_models() -> None:
     assert (found.positives, found.rejected) == (("ring",), ("parts",))
 
 
+def test_the_passage_that_a_person_called_the_right_one_replaces_all_others() -> None:
+    [found] = episodes(solved(feedback={"right:2": "elsewhere"}))
+    assert found.positives == ("elsewhere",)
+    assert "elsewhere" not in found.rejected
+
+
 def test_of_a_tree_only_paths_to_right_answers_teach() -> None:
     wrong = [step(6, "answer", "\\boxed{7}", parent=5, reward=0), *looked_up(7, ["angle"])]
     wrong[1] = step(7, "query", "", parent=None)

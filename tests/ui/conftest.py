@@ -18,7 +18,10 @@ from retriever.index import build_index, open_index
 from retriever.passage import Passage
 from retriever.search import Retriever
 from tests.scripted import ScriptedServer
+from tests.ui.browser import browser, context
 from tests.ui.command import Rader
+
+__all__ = ["browser", "context"]  # fixtures of all views
 
 HOSTILE = "<script>alert(1)</script> [link](javascript:alert(2)) theorem"
 PASSAGES = (

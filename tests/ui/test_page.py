@@ -2,61 +2,31 @@
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Page, expect
 
 from agent.state import AgentConfig
 from retriever.errors import BadInputError
 from tests.scripted import Script, ScriptedServer
 from tests.ui import scripts
+from tests.ui.browser import GRADIO_LOOPS
 from tests.ui.conftest import HOSTILE, SolverFor
 from ui.app import build_app, launch, serve
 from ui.solve.layout import EXAMPLES
 from ui.solve.view import Solve
 
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 ATTACK = (
     "Let $x=1$. <script>alert(1)</script> <img src=x onerror=alert(2)> [a](javascript:alert(3))"
     r" $\href{javascript:alert(4)}{y}$"
 )
 LONG = "word " * 600
-TIMEOUT_MS = 60_000  # a busy machine is no defect
-
-expect.set_options(timeout=TIMEOUT_MS)
-
 browser_test = pytest.mark.browser
 
-# gradio.utils.safe_get_lock opens an event loop for each lock outside of a loop, and never closes it
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:unclosed event loop:ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Headless Chromium."""
-    path = Path(os.environ.get("RADER_CHROMIUM", "/usr/bin/chromium"))
-    if not path.exists():
-        pytest.skip(f"no Chromium at {path}: install it, or name it in RADER_CHROMIUM")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=str(path), args=FLAGS)
-        yield chromium
-        chromium.close()
+pytestmark = GRADIO_LOOPS
 
 
 class Site:
@@ -92,27 +62,6 @@ def url(server: ScriptedServer, solver_for: SolverFor) -> Iterator[str]:
     app = build_app([Solve(solver_for(server), AgentConfig(), "Model: <b>scripted</b>")])
     yield serve(app, port=0)
     app.close(verbose=False)
-
-
-@pytest.fixture(scope="module")
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A browser that reaches nothing but loopback; no page may have tried to, popped up or failed."""
-    outside: list[str] = []
-    alarms: list[str] = []
-
-    def refuse(route: Route) -> None:
-        outside.append(route.request.url)
-        route.abort()
-
-    context = browser.new_context(viewport={"width": 1280, "height": 860})
-    context.set_default_timeout(TIMEOUT_MS)
-    context.route(re.compile(r"^(?!(?:http|ws)://127\.0\.0\.1[:/])"), refuse)
-    context.on("dialog", lambda dialog: (alarms.append(dialog.message), dialog.dismiss()))
-    context.on("weberror", lambda error: alarms.append(str(error.error)))
-    yield context
-    context.close()
-    assert outside == []
-    assert alarms == []
 
 
 @pytest.fixture
