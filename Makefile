@@ -2,10 +2,12 @@
 # make chat    everything from nothing to the chat on http://127.0.0.1:7860
 # make test    lint, types and all tests; `make test-fast` leaves out the slow ones, `make test-vllm` is vLLM's
 #
+# Tests run in two processes: make test WORKERS=4
 # On a machine without a GPU, CPU builds of torch are much smaller:
 #   make chat TORCH_INDEX=https://download.pytorch.org/whl/cpu
 PYTHON ?= python3
 TORCH_INDEX ?=
+WORKERS ?= 2
 VENV := .venv
 VLLM := .venv-vllm
 BIN := $(VENV)/bin
@@ -29,10 +31,10 @@ chat: setup
 
 test: lint
 	$(BIN)/rader models pull
-	$(BIN)/python -m pytest -m 'not vllm'
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m 'not vllm'
 
 test-fast: lint
-	$(BIN)/python -m pytest -m 'not slow and not browser and not vllm'
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m 'not slow and not browser and not vllm'
 
 # vLLM pins older packages than gradio and sentence-transformers want. What it brings of torch's companions need
 # not fit this torch, and transformers fails where they do not.

@@ -149,12 +149,8 @@ class Solver:
         if kept:
             run.resume(kept)  # before anything is done: it may be the wrong run
         # "sync": a step's state is on disk before the next step begins, so a kill repeats at most one step.
-        events: Any = graph.astream(
-            None if kept else run.start(),
-            settings,
-            stream_mode=["custom", "updates"],
-            durability="sync" if saver else None,
-        )
+        how: Any = {"stream_mode": ["custom", "updates"], "durability": "sync" if saver else None}
+        events: Any = graph.astream(None if kept else run.start(), settings, **how)
         async with aclosing(events) as stream:
             async for mode, event in stream:
                 if mode == "custom":
