@@ -20,7 +20,7 @@ from agent.log import TrajectoryLog
 from agent.problems import read_problems
 from agent.records import Problem, Trajectory
 from agent.solve import Solver
-from training.evaluate import evaluate_answers, mcnemar, report
+from training.evaluation.answers import evaluate_answers, mcnemar, report
 from ui.assemble import Studio
 from ui.settings import load_settings
 

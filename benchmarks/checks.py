@@ -24,7 +24,7 @@ from typing import Any
 
 from agent.checks import check
 from agent.grading import WORKERS
-from training.evaluate import wilson
+from training.evaluation.answers import wilson
 
 AROUND = 100  # characters shown on both sides of a claim
 VERDICTS = ("holds", "fails", "unknown")

@@ -30,7 +30,7 @@ from retriever.encoder import Encoder, Vectors
 from retriever.passage import Passage
 from retriever.queries import Query, read_queries
 from retriever.weights import ModelStore
-from training.metrics import query_values
+from training.evaluation.metrics import query_values
 from ui.settings import default_home
 
 BASE = "torch float32, batch 32"

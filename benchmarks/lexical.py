@@ -35,8 +35,8 @@ from retriever.corpus import Corpus
 from retriever.lexical import LexicalIndex, best_rows, tokenize
 from retriever.passage import Passage
 from retriever.queries import Query, read_queries
-from training.reports import RetrievalConfig, RetrievalReport, Searched, retrieval_report
-from training.runs import Ranking, trec_scores
+from training.evaluation.reports import RetrievalConfig, RetrievalReport, Searched, retrieval_report
+from training.evaluation.runs import Ranking, trec_scores
 
 K1, B = 1.5, 0.75  # as in retriever.lexical
 DEPTH = 100

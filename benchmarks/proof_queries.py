@@ -25,9 +25,9 @@ from agent.log import TrajectoryLog
 from agent.records import Step, Trajectory
 from retriever.corpus import Corpus
 from retriever.queries import Query
-from training.proof_steps import STEP_CHARS
-from training.proofs import import_proofs
-from training.splits import HELD_OUT, SplitPlan, copies_of, groups_of, plan_split, relevant
+from training.proofs.importer import import_proofs
+from training.proofs.splits import HELD_OUT, SplitPlan, copies_of, groups_of, plan_split, relevant
+from training.proofs.steps import STEP_CHARS
 
 SHARES = (0.02, 0.03, 0.05, 0.08, 0.1, 0.15)
 

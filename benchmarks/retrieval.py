@@ -17,8 +17,8 @@ from pathlib import Path
 
 from retriever.corpus import Corpus
 from retriever.queries import read_queries
-from training.reports import RetrievalConfig, RetrievalReport
-from training.retrieval import evaluate_retrieval
+from training.evaluation.reports import RetrievalConfig, RetrievalReport
+from training.evaluation.retrieval import evaluate_retrieval
 from ui.assemble import Studio
 from ui.settings import load_settings
 

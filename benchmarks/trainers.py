@@ -9,7 +9,7 @@ run; `cpu` is the ratio of processor time, which says more where other programs 
 
 plain          SentenceTransformerTrainer, MultipleNegativesRankingLoss, NO_DUPLICATES
 plain, cached  the same with CachedMultipleNegativesRankingLoss
-ours …         training/bi_encoder.py: each passage of a batch once, forward passes over texts of one length
+ours …         training/trainers/: each passage of a batch once, forward passes over texts of one length
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from typing import Any
 
 from retriever.corpus import Corpus
 from retriever.presets import encoder_for
-from training.bi_encoder import train_retriever
-from training.train_config import RetrieverTraining
-from training.train_data import TripleSet, read_triples
-from training.train_model import open_base
-from training.train_run import peak_memory
+from training.trainers.bi_encoder import train_retriever
+from training.trainers.config import RetrieverTraining
+from training.trainers.data import TripleSet, read_triples
+from training.trainers.model import open_base
+from training.trainers.run_folder import peak_memory
 from ui.settings import default_home
 
 BASE = "plain"

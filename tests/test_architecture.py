@@ -18,6 +18,8 @@ ROOT = Path(__file__).parent.parent
 LAYERS = ("retriever", "agent", "training", "ui")  # each may import itself and those before it
 FILES = sorted(path for package in LAYERS for path in (ROOT / package).rglob("*.py"))
 NAMES = [str(path.relative_to(ROOT)) for path in FILES]
+# The packages of training, likewise.
+TRAINING = ("leakage", "proofs", "trajectories", "triples", "evaluation", "trainers", "retrain")
 HEAVY = {
     "torch",
     "chromadb",
@@ -113,6 +115,14 @@ def test_imports_never_go_up(name: str) -> None:
     assert upward(name.split("/", maxsplit=1)[0], tree_of(name)) == []
 
 
+@pytest.mark.parametrize("package", TRAINING)
+def test_within_training_imports_never_go_up(package: str) -> None:
+    above = tuple(f"training.{each}." for each in TRAINING[TRAINING.index(package) + 1 :])
+    names = [name for name in NAMES if name.startswith(f"training/{package}/")]
+    assert len(names) > 3
+    assert [name for name in names if any(each.startswith(above) for each in imports(tree_of(name)))] == []
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_no_code_comes_as_data(name: str) -> None:
     assert dangers(tree_of(name)) == []
@@ -173,7 +183,7 @@ def test_the_public_names_of_the_retriever_are_where_it_says() -> None:
     [
         ("retriever", "import agent.llm", ["agent.llm"]),
         ("retriever", "def f():\n    from ui import cli", ["ui"]),
-        ("agent", "if TYPE_CHECKING:\n    from training.loop import run", ["training.loop"]),
+        ("agent", "if TYPE_CHECKING:\n    from training.evaluation import answers", ["training.evaluation"]),
         ("agent", "import_module('ui.app')", ["ui.app"]),
         ("agent", "importlib.import_module('ui.app')", ["ui.app"]),
         ("ui", "from . import render", ["."]),

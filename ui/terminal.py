@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from agent.records import Step, StepHit
     from retriever.search import SearchResult
     from retriever.weights import ModelStatus
-    from training.evaluate import AnswersReport
-    from training.reports import RetrievalReport
+    from training.evaluation.answers import AnswersReport
+    from training.evaluation.reports import RetrievalReport
 
 _HEADINGS = {"think": "thought", "query": "looking for", "summarise": "recall", "answer": "answer"}
 

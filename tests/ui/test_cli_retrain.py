@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.retrain_samples import WORLD, solved_problems
+from tests.training.retrain.samples import WORLD, solved_problems
 from tests.training.samples import write
 from tests.ui.command import Rader, one_line
 from ui.cli.retrain import _named_set

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.tiny import make_corpus, make_triples, write
+from tests.training.trainers.tiny import make_corpus, make_triples, write
 from tests.ui.command import Rader, one_line
 
 CORPUS = make_corpus()

@@ -39,7 +39,7 @@ def answers(
     """Accuracy, tokens and time of a strategy; run again, it does only the problems that are missing."""
     from agent.log import TrajectoryLog
     from agent.problems import read_problems
-    from training.evaluate import evaluate_answers
+    from training.evaluation.answers import evaluate_answers
     from ui.assemble import Studio, writable
     from ui.settings import load_settings, with_agent, with_search
     from ui.terminal import accuracy_line
@@ -110,9 +110,9 @@ def retrieval(
     """
     from retriever.sources import collect_corpus
     from retriever.sources.collect import collect_queries
-    from training.reports import RetrievalConfig
-    from training.retrieval import evaluate_retrieval
-    from training.runs import read_run, write_runs
+    from training.evaluation.reports import RetrievalConfig
+    from training.evaluation.retrieval import evaluate_retrieval
+    from training.evaluation.runs import read_run, write_runs
     from ui.assemble import Studio, writable
     from ui.settings import load_settings
     from ui.terminal import retrieval_table

@@ -23,7 +23,7 @@ def import_proofs(
 
     The names of cited statements are taken out of the text, so that a theorem is found by what it says.
     """
-    from training.proofs import import_proofs as imported
+    from training.proofs.importer import import_proofs as imported
 
     reporter = Reporter(as_json)
     with reporter.progress() as watch:

@@ -18,10 +18,10 @@ VALIDATION = 0.1  # of the problems: a log of chats has few
 
 if TYPE_CHECKING:
     from retriever.corpus import Corpus
-    from training.benchmark_texts import Benchmark
-    from training.gate import QuerySet
-    from training.loop import RetrainConfig, RetrainReport, Tools
-    from training.train_config import RetrieverTraining
+    from training.leakage.benchmarks import Benchmark
+    from training.retrain.gate import QuerySet
+    from training.retrain.loop import RetrainConfig, RetrainReport, Tools
+    from training.trainers.config import RetrieverTraining
     from ui.assemble import Studio
 
 
@@ -74,9 +74,9 @@ def retrain(
     95% interval above zero and loses no more than one point elsewhere; else it is refused, with the table.
     Killed and run again, it goes on where it was; until the last step the old retriever serves.
     """
-    from training.loop import Retraining
-    from training.train_config import RetrieverTraining, load_config
-    from training.trajectory_files import TrajectoryFiles
+    from training.retrain.loop import Retraining
+    from training.trainers.config import RetrieverTraining, load_config
+    from training.trajectories.files import TrajectoryFiles
     from ui.assemble import Studio, writable
     from ui.settings import load_settings, with_agent
 
@@ -109,7 +109,7 @@ def summary(report: RetrainReport) -> str:
 
 
 def _tools(studio: Studio) -> Tools:
-    from training.loop import Tools
+    from training.retrain.loop import Tools
     from ui.encoders import choose, serving
 
     version = serving(studio.settings)
@@ -127,8 +127,8 @@ def _config(
     training: RetrieverTraining, old: str, held_out: float, least: int, approved: bool, seed: int
 ) -> RetrainConfig:
     """The loop's configuration; learning goes on from what serves where no base is named."""
-    from training.loop import RetrainConfig
-    from training.triple_records import TriplesConfig
+    from training.retrain.loop import RetrainConfig
+    from training.triples.records import TriplesConfig
 
     if "base" not in training.model_fields_set:
         training = training.model_copy(update={"base": old})
@@ -140,7 +140,7 @@ def _corpus(studio: Studio, files: list[str] | None, skip_bad: bool) -> Corpus:
     """The corpora named as one, else the passages that are indexed, else what ships."""
     from retriever.follow import indexed_corpus, serving_index
     from retriever.sources import collect_corpus, default_corpus
-    from training.corpora import merged
+    from training.triples.corpora import merged
 
     if files:
         corpus, _ = merged([collect_corpus([file], shipped=False, skip_bad=skip_bad) for file in files])
@@ -152,8 +152,8 @@ def _corpus(studio: Studio, files: list[str] | None, skip_bad: bool) -> Corpus:
 
 def _named_set(argument: str, skip_bad: bool) -> QuerySet:
     from retriever.sources import collect_corpus, collect_queries
-    from training.corpora import merged
-    from training.gate import QuerySet
+    from training.retrain.gate import QuerySet
+    from training.triples.corpora import merged
 
     name, equals, rest = argument.partition("=")
     queries, colon, corpora = rest.rpartition(":")
@@ -167,7 +167,7 @@ def _named_set(argument: str, skip_bad: bool) -> QuerySet:
 
 def _avoid(home: Path) -> list[Benchmark]:
     """The texts of every benchmark that this machine has."""
-    from training.benchmark_texts import found_benchmarks, read_benchmark
+    from training.leakage.benchmarks import found_benchmarks, read_benchmark
 
     return [read_benchmark(name) for name in found_benchmarks(home)]
 

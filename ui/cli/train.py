@@ -15,7 +15,7 @@ from ui.output import JsonFlag, Reporter
 
 if TYPE_CHECKING:
     from retriever.corpus import Corpus
-    from training.train_config import Training
+    from training.trainers.config import Training
 
 train = typer.Typer(
     help="Train a retriever or a reranker.\n\nFirst rader collect or rader import-proofs, then "
@@ -113,8 +113,8 @@ def retriever(
     -m ui.cli train retriever, with the same flags. Then: rader eval retrieval --retriever base --retriever
     OUT/adapter …
     """
-    from training.bi_encoder import train_retriever
-    from training.train_config import RetrieverTraining, load_config
+    from training.trainers.bi_encoder import train_retriever
+    from training.trainers.config import RetrieverTraining, load_config
 
     recipe = load_config(
         RetrieverTraining, config, base=base, method=method, epochs=epochs, batch=batch,
@@ -138,7 +138,7 @@ def average(
     Each may come from a run of its own data, seed or recipe. Choose the weights on development sets only.
     Then: rader eval retrieval --retriever RUN/adapter --retriever OUT …
     """
-    from training.soup import average_adapters
+    from training.trainers.soup import average_adapters
     from ui.settings import load_settings
 
     try:
@@ -176,8 +176,8 @@ def reranker(
     which gets a linear head as in the paper. Triples without negatives are left out. Then:
     rader search TEXT --reranker OUT/model (or OUT/adapter).
     """
-    from training.reranker import train_reranker
-    from training.train_config import RerankerTraining, load_config
+    from training.trainers.config import RerankerTraining, load_config
+    from training.trainers.reranker import train_reranker
 
     recipe = load_config(
         RerankerTraining, config, base=base, method=method, epochs=epochs, batch=batch,
@@ -188,8 +188,8 @@ def reranker(
 
 def _run(trainer: Callable[..., dict[str, Any]], recipe: Training, asked: Asked) -> None:
     """Read, check for leakage, train, say what came of it."""
-    from training.train_leakage import leakage
-    from training.train_model import require_extra
+    from training.trainers.leakage import leakage
+    from training.trainers.model import require_extra
     from ui.settings import load_settings
 
     require_extra()

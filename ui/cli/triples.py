@@ -16,9 +16,9 @@ from ui.output import JsonFlag, Reporter
 
 if TYPE_CHECKING:
     from retriever.corpus import Corpus
-    from training.leakage import LeakageReport, Watch
-    from training.pending import Helpers
-    from training.triple_records import TriplesConfig, TriplesReport
+    from training.leakage.watch import LeakageReport, Watch
+    from training.triples.pending import Helpers
+    from training.triples.records import TriplesConfig, TriplesReport
     from ui.assemble import Studio
 
 
@@ -104,9 +104,9 @@ def triples(
 
     First rader collect or rader import-proofs, then this, then rader train retriever.
     """
-    from training.trajectory_files import TrajectoryFiles
-    from training.triples import make_triples
-    from training.written import shipped_problems
+    from training.trajectories.files import TrajectoryFiles
+    from training.trajectories.written import shipped_problems
+    from training.triples.build import make_triples
     from ui.assemble import Studio, writable
     from ui.settings import load_settings
 
@@ -163,7 +163,7 @@ def _names(text: str) -> tuple[str, ...]:
 def _config(**values: Any) -> TriplesConfig:
     from pydantic import ValidationError
 
-    from training.triple_records import TriplesConfig
+    from training.triples.records import TriplesConfig
 
     try:
         return TriplesConfig(**values)
@@ -181,8 +181,8 @@ def _corpora(files: Sequence[str], skip_bad: bool) -> list[Corpus]:
 
 def _watch(home: Path, given: Sequence[str], allow: bool) -> Watch | None:
     """The benchmarks of this machine; the product's own prompts have been compared with them."""
-    from training.benchmark_texts import found_benchmarks, read_benchmark
-    from training.leakage import Watch, prompt_texts, refuse
+    from training.leakage.benchmarks import found_benchmarks, read_benchmark
+    from training.leakage.watch import Watch, prompt_texts, refuse
 
     names = dict.fromkeys([*given, *found_benchmarks(home)])
     if not names:
@@ -200,10 +200,10 @@ def _helpers(
     """Retrievers that mine and the model that writes, as far as they are wanted."""
     from retriever.lexical import LexicalIndex
     from retriever.vectors import passage_vectors
-    from training.corpora import merged
-    from training.llm_queries import QueryWriter
-    from training.negatives import by_search, by_words, cosine_of
-    from training.pending import Helpers
+    from training.triples.corpora import merged
+    from training.triples.llm_queries import QueryWriter
+    from training.triples.negatives import by_search, by_words, cosine_of
+    from training.triples.pending import Helpers
 
     corpus, _ = merged(corpora)
     words = LexicalIndex.build(corpus) if lexical or "bm25" in mine else None
