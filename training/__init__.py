@@ -9,5 +9,5 @@
 └── retrain        the loop with its gate
 
 A package imports those above it and never those below.
-Prompts lie in ``prompts/``, problems written by hand in ``data/``.
+Prompts lie in ``prompts/``, problems written by hand in ``data/``, recipes of trainings in ``recipes/``.
 """

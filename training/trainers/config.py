@@ -1,6 +1,6 @@
-"""How a training goes: every key of a recipe (``configs/*.toml``), checked, unknown ones refused.
+"""How a training goes: every key of a recipe (``training/recipes``), checked, unknown ones refused.
 
-    config = load_config(RetrieverTraining, "configs/rader-minilm.toml", epochs=2)
+    config = load_config(RetrieverTraining, "rader-minilm", epochs=2)
 
 A recipe is TOML; what is named on the command line wins over it. The resolved configuration goes to run.json.
 """
@@ -8,6 +8,7 @@ A recipe is TOML; what is named on the command line wins over it. The resolved c
 from __future__ import annotations
 
 import tomllib
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
@@ -149,18 +150,33 @@ Config = TypeVar("Config", bound=Training)
 def load_config(kind: type[Config], file: str | Path | None = None, **flags: Any) -> Config:
     """The configuration of a recipe, with ``flags`` (None: not given) over it.
 
+    Args:
+        kind: Of which training.
+        file: TOML, or the name of a recipe that ships.
+        flags: Keys of the recipe.
+
     Raises:
         BadInputError: The file cannot be read, a key is unknown or a value is not allowed; names the key.
     """
     try:
-        found = tomllib.loads(Path(file).read_text(encoding="utf-8")) if file else {}
+        found = tomllib.loads(_recipe(file)) if file else {}
     except (OSError, ValueError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
-        raise BadInputError(
-            f"cannot read the recipe {file}: {error}", "Name one of configs/*.toml"
-        ) from error
+        remedy = f"Name a TOML file, or one that ships: {_shipped()}"
+        raise BadInputError(f"cannot read the recipe {file}: {error}", remedy) from error
     given = {name: value for name, value in flags.items() if value is not None}
     try:
         return kind.model_validate(found | given)
     except ValidationError as error:
         where = f"the recipe {file}" if file else "the training's settings"
-        raise BadInputError(f"{where}: {reasons(error)}", "The keys are in configs/*.toml") from error
+        remedy = "The keys are in training/trainers/config.py, and most in the recipes that ship"
+        raise BadInputError(f"{where}: {reasons(error)}", remedy) from error
+
+
+def _recipe(file: str | Path) -> str:
+    path, shipped = Path(file), files("training") / "recipes" / f"{file}.toml"
+    return (path if path.is_file() or not shipped.is_file() else shipped).read_text(encoding="utf-8")
+
+
+def _shipped() -> str:
+    recipes = (files("training") / "recipes").iterdir()
+    return ", ".join(sorted(recipe.name.removesuffix(".toml") for recipe in recipes))

@@ -47,7 +47,8 @@ def retrain(
         typer.Option(help="Folder of the run.", show_default="one in RADER_HOME/retrain for this input"),
     ] = None,
     recipe: Annotated[
-        Path | None, typer.Option(help="Recipe of the training (TOML), such as configs/rader-minilm.toml.")
+        Path | None,
+        typer.Option(help="Recipe: TOML, or one that ships, such as rader-minilm."),
     ] = None,
     base: Annotated[
         str | None, typer.Option(help="What learning begins with.", show_default="the retriever that serves")

@@ -38,7 +38,9 @@ CorpusFiles = Annotated[
 ]
 Recipe = Annotated[
     Path | None,
-    typer.Option("--config", help="Recipe (TOML), such as configs/rader-minilm.toml; flags win over it."),
+    typer.Option(
+        "--config", help="Recipe: TOML, or one that ships, such as rader-minilm; flags win over it."
+    ),
 ]
 Base = Annotated[
     str | None,

@@ -22,4 +22,4 @@ def test_both_files_of_triples_are_looked_at(tmp_path: Path, name: str) -> None:
         leakage(tmp_path, tmp_path, [str(benchmark)])
     told = leakage(tmp_path, tmp_path, [str(benchmark)], allow=True)["leakage"]
     assert told["kept"]
-    assert [found["hits"] for found in told["benchmarks"].values()] == [1]
+    assert [found["same"] for found in told["benchmarks"].values()] == [1]

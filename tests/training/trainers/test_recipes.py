@@ -1,4 +1,4 @@
-"""The recipes of configs/: they are read; the paper's train a tiny decoder, in one and in two processes."""
+"""The recipes that ship: they are read; the paper's train a tiny decoder, in one and in two processes."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from tests.training.trainers.tiny import make_corpus, make_triples, write
 from training.trainers.config import RerankerTraining, RetrieverTraining, load_config
 
 ROOT = Path(__file__).parents[3]
-CONFIGS = ROOT / "configs"
+RECIPES = ROOT / "training" / "recipes"
 CORPUS = make_corpus()
 RETRIEVERS = ("rader-minilm", "rader-minilm-lora", "rader-7b-1gpu", "rader-7b-2gpu")
 
 
 @pytest.mark.parametrize("name", RETRIEVERS)
 def test_a_retrievers_recipe_is_read(name: str) -> None:
-    config = load_config(RetrieverTraining, CONFIGS / f"{name}.toml", seed=3, lr=None)
+    config = load_config(RetrieverTraining, name, seed=3, lr=None)
     assert config.seed == 3
     assert config.method == ("low-rank" if name == "rader-minilm" else "lora")
     assert config.lora.targets == "all-linear"
@@ -33,7 +33,7 @@ def test_a_retrievers_recipe_is_read(name: str) -> None:
 
 def test_the_papers_numbers() -> None:
     """METHOD, Bi-encoder; both recipes come to 64 triples a step."""
-    two, one = (load_config(RetrieverTraining, CONFIGS / f"rader-7b-{n}gpu.toml") for n in (2, 1))
+    two, one = (load_config(RetrieverTraining, f"rader-7b-{n}gpu") for n in (2, 1))
     assert (two.batch, two.accumulation, two.hard_negatives, two.temperature) == (2, 16, 12, 0.01)
     assert 2 * two.batch * two.accumulation == one.batch * one.accumulation
     different = {"batch", "accumulation", "cached"}
@@ -43,7 +43,7 @@ def test_the_papers_numbers() -> None:
 
 
 def test_the_rerankers_recipe_is_read() -> None:
-    assert load_config(RerankerTraining, CONFIGS / "reranker.toml").hard_negatives == 7
+    assert load_config(RerankerTraining, "reranker").hard_negatives == 7
 
 
 def test_every_key_is_explained() -> None:
@@ -51,6 +51,17 @@ def test_every_key_is_explained() -> None:
         for name, field in kind.model_fields.items():
             known = {"epochs", "scheduler", "weight_decay", "max_grad_norm", "seed"}  # say it themselves
             assert field.description or name in known, name
+
+
+def test_an_unknown_recipe_is_told_which_ship(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match=r"one that ships: rader-7b-1gpu, .*, reranker"):
+        load_config(RerankerTraining, tmp_path / "rader-minilm.toml")
+
+
+def test_a_file_comes_before_a_recipe_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("rader-minilm").write_text("lr = 0.5")
+    assert load_config(RetrieverTraining, Path("rader-minilm")).lr == 0.5
 
 
 @pytest.mark.parametrize(
@@ -77,7 +88,7 @@ def test_the_papers_recipe_on_a_tiny_decoder(
     """In shape: the same trainer, distributed by torchrun, on the CPU (gloo) and in float32."""
     triples = make_triples(tmp_path / "triples", CORPUS, rows=96)
     write(triples / "corpus.jsonl", [passage.model_dump(mode="json") for passage in CORPUS])
-    recipe = (CONFIGS / f"{name}.toml").read_text(encoding="utf-8")
+    recipe = (RECIPES / f"{name}.toml").read_text(encoding="utf-8")
     (tmp_path / "recipe.toml").write_text(
         recipe.replace('precision = "bf16"', 'precision = "float32"').replace("warmup = 28", "warmup = 1"),
         encoding="utf-8",
