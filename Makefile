@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 PIP_FLAGS := --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .DELETE_ON_ERROR:
-.PHONY: setup chat test test-fast test-vllm lint check-browser wheel clean
+.PHONY: setup chat test test-fast test-vllm lint bench wheel clean
 
 # A stamp is written last, so that an installation that was cut off is taken up again.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -52,6 +52,10 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench: setup
+	$(BIN)/rader models pull
+	$(BIN)/python benchmarks/bench.py $(if $(FULL),--full) $(if $(DATA),--data $(DATA)) $(if $(ONLY),--only $(ONLY))
 
 wheel: setup
 	$(BIN)/python -m pip wheel $(PIP_FLAGS) --no-deps --wheel-dir dist .

@@ -15,6 +15,7 @@ the losers need openvino and nncf.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
 import time
@@ -81,6 +82,7 @@ def main() -> None:
     encoders = {
         name: encoder
         for name, way in ways().items()
+        if name == BASE or not options.only or name in options.only.split(";")
         if (encoder := load(name, way, folder, options.tokens)) is not None
     }
     vectors = {name: encoder.encode_passages(passages) for name, encoder in encoders.items()}  # warms up too
@@ -88,6 +90,10 @@ def main() -> None:
     points = scores(encoders, options.corpus, options.queries) if options.corpus else {}
     print(f"\n{len(passages)} passages, {options.tokens} tokens each at most, {options.rounds} rounds")
     print(table(vectors, rounds, points, len(passages)))
+    if options.out:
+        best = {name: min(each[name].wall for each in rounds) for name in vectors} if rounds else {}
+        record = {"n": len(passages), "seconds": best, "ndcg@10": points}
+        options.out.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 def load(name: str, way: Way, folder: Path, tokens: int) -> Encoder | None:
@@ -235,6 +241,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--corpus", type=Path, help="JSONL of passages, for nDCG@10")
     parser.add_argument("--queries", type=Path, help="JSONL of queries with gold ids")
+    parser.add_argument("--only", help="names of ways, separated by ;")
+    parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     if bool(options.corpus) != bool(options.queries):
         parser.error("--corpus and --queries go together")

@@ -51,7 +51,7 @@ def main() -> None:
     options = _options()
     passages = sorted(Corpus.from_files(options.corpus), key=lambda passage: passage.id)
     record: dict[str, Any] = {"passages": len(passages)}
-    for file in (options.queries, options.steps):
+    for file in filter(None, (options.queries, options.steps)):
         report = tokenisers(passages, read_queries(file), file.stem)
         record[file.stem] = report.model_dump(mode="json")
         print(f"\n{table(report)}", flush=True)
@@ -211,7 +211,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--corpus", type=Path, action="append", required=True)
     parser.add_argument("--queries", type=Path, required=True, help="questions, such as TheoremQA's")
-    parser.add_argument("--steps", type=Path, required=True, help="reasoning steps, see proof_queries.py")
+    parser.add_argument("--steps", type=Path, help="reasoning steps, see proof_queries.py")
     parser.add_argument("--sample", type=int, default=50, help="queries for the two libraries")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path)

@@ -51,6 +51,8 @@ def main() -> None:
         "cut_pairs": reranker.cut_pairs // (options.rounds + 1),
     }
     print(json.dumps(report, indent=2))
+    if options.out:
+        options.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 def seeded_model(folder: Path, seed: int) -> Path:
@@ -139,6 +141,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--max-tokens", type=int, default=512)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path)
     return parser.parse_args()
 
 

@@ -25,7 +25,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,7 +39,7 @@ from retriever.passage import Passage
 
 DIM = 384
 K = 10
-BLOCK = 10_000  # vectors drawn from one seed
+QUERIES = 1 << 40  # the first row of queries
 COLUMNS = {
     "build s": "{build[seconds]:.0f}",
     "build GB": "{build[memory]:.2f}",
@@ -63,7 +63,6 @@ class Seeded(Encoder):
         self.options = options
         self.query_prompt = self.passage_prompt = ""
         self.cut_queries = self.cut_passages = 0
-        self._drawn = lru_cache(2)(self._draw)
 
     name = "seeded"  # type: ignore[assignment]
     dim = DIM  # type: ignore[assignment]
@@ -76,22 +75,27 @@ class Seeded(Encoder):
 
     def encode_queries(self, queries: Sequence[str]) -> Vectors:
         """As many vectors, not those of passages."""
-        return self._drawn(-1)[: len(queries)]
+        return np.stack([self._vector(QUERIES + row) for row in range(len(queries))])
 
     def encode_passages(self, passages: Sequence[Passage], progress: Progress | None = None) -> Vectors:
         """The vectors of the rows that the ids are."""
         del progress
-        rows = [int(passage.id) for passage in passages]
-        return np.stack([self._drawn(row // BLOCK)[row % BLOCK] for row in rows])
+        return np.stack([self._vector(int(passage.id)) for passage in passages])
 
-    def _draw(self, block: int) -> Vectors:
+    @cached_property
+    def _centres(self) -> Vectors:
+        shape = (self.options.centres, DIM)
+        return np.random.default_rng(self.options.seed).standard_normal(shape, dtype=np.float32)
+
+    def _vector(self, row: int) -> Vectors:
         options = self.options
-        dice = np.random.default_rng([options.seed, block + 1])
-        vectors = dice.standard_normal((BLOCK, DIM)).astype(np.float32)
+        dice = np.random.default_rng(
+            [options.seed, row + 1]
+        )  # of its own, since they are asked for in no order
+        vector = dice.standard_normal(DIM, dtype=np.float32)
         if options.centres:
-            centres = np.random.default_rng(options.seed).standard_normal((options.centres, DIM))
-            vectors = centres[dice.integers(options.centres, size=BLOCK)] + options.spread * vectors
-        return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
+            vector = self._centres[dice.integers(options.centres)] + options.spread * vector
+        return np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)
 
 
 def main() -> None:
@@ -133,7 +137,7 @@ def measured(options: argparse.Namespace, size: int, place: str) -> dict[str, An
 def build(options: argparse.Namespace, server: ChromaServer | None) -> dict[str, float]:
     """Seconds and peak memory of a build."""
     dice = random.Random(options.seed)  # noqa: S311
-    words = [f"w{i:05}" for i in range(20_000)]  # of one length, so that passages are encoded in order
+    words = [f"w{i:05}" for i in range(20_000)]
     passages = [
         Passage(id=f"{i:08}", text=" ".join(dice.choices(words, k=10)), kind="code" if i % 10 else "theorem")
         for i in range(options.size)

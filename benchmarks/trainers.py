@@ -49,12 +49,14 @@ def main() -> None:
     if options.way:
         print(json.dumps(measure(options.way, options)))
         return
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in WAYS}
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in options.ways.split(";")}
     for _ in range(options.rounds):
-        for name in WAYS:
-            found[name].append(apart(name))
-            print(name, found[name][-1], file=sys.stderr, flush=True)
+        for name, kept in found.items():
+            kept.append(apart(name))
+            print(name, kept[-1], file=sys.stderr, flush=True)
     print(table(found, options))
+    if options.out:
+        options.out.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
 
 def apart(name: str) -> dict[str, float]:
@@ -167,6 +169,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--ways", default=";".join(WAYS), help="those to run, separated by ;")
+    parser.add_argument("--out", type=Path)
     parser.add_argument("--way", choices=list(WAYS), help=argparse.SUPPRESS)
     return parser.parse_args()
 

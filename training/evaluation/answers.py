@@ -75,7 +75,7 @@ async def run_problems(
 
 def _finished(solver: Solver, strategy: Strategy, seed: int) -> dict[str, Trajectory]:
     kept = solver.log.read() if solver.log else ()
-    fingerprints = solver.fingerprints()
+    fingerprints = solver.fingerprints(strategy)
     return {
         one.problem_id: one
         for one in kept

@@ -11,7 +11,7 @@ from agent.llm import ChatModel
 from agent.log import TrajectoryLog
 from agent.records import Fingerprints, Grade, Problem, Trajectory, Usage
 from agent.solve import Solver
-from agent.state import AgentConfig
+from agent.state import AgentConfig, SampleConfig
 from retriever.errors import RaderError
 from tests.scripted import ScriptedServer
 from training.evaluation.answers import evaluate_answers, mcnemar, report, wilson
@@ -60,13 +60,15 @@ def solver(url: str, log: Path) -> Solver:
     return Solver(ChatModel(url, "scripted"), None, AgentConfig(), log=TrajectoryLog(log))
 
 
-def test_a_second_run_does_only_what_is_missing(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("strategy", "calls"), [("cot", 1), ("cot@3", 3)])
+def test_a_second_run_does_only_what_is_missing(tmp_path: Path, strategy: str, calls: int) -> None:
     with ScriptedServer(["\\boxed{1}"]) as server:
         run = solver(server.url, tmp_path / "log.jsonl")
-        first, _ = evaluate_answers(run, problems(2), "cot")
-        assert len(server.requests) == 2
-        second, done = evaluate_answers(run, problems(3), "cot", parallel=3)
-        assert len(server.requests) == 3
+        run.samples = SampleConfig(early_stop=False)
+        first, _ = evaluate_answers(run, problems(2), strategy)
+        assert len(server.requests) == 2 * calls
+        second, done = evaluate_answers(run, problems(3), strategy, parallel=3)
+        assert len(server.requests) == 3 * calls
     assert (first.correct, second.correct, [one.problem_id for one in done]) == (1, 1, ["p0", "p1", "p2"])
 
 
