@@ -34,8 +34,8 @@ from retriever.index import build_index, open_index
 from retriever.passage import Passage
 from retriever.queries import Query, read_queries
 from retriever.search import Mode, Retriever
-from training.reports import RetrievalConfig, RetrievalReport, Searched, retrieval_report
-from training.runs import Ranking, trec_scores
+from training.evaluation.reports import RetrievalConfig, RetrievalReport, Searched, retrieval_report
+from training.evaluation.runs import Ranking, trec_scores
 from ui.assemble import Studio
 from ui.encoders import choose
 from ui.settings import load_settings

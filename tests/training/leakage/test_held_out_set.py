@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from retriever.queries import read_queries
 from retriever.corpus import shipped_theorems
-from training.overlap import OverlapIndex, Reference
+from retriever.queries import read_queries
+from training.leakage.overlap import OverlapIndex, Reference
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 QUERIES = read_queries(ROOT / "benchmarks" / "data" / "held_out.jsonl")
 
 
