@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ui.assemble import Studio
 
 ONLY_HERE = Access()
+_SIGN_IN = "<title>RaDeR Studio</title>RaDeR Studio"  # Gradio's page to sign in has no title of its own
 
 
 def build_app(views: Sequence[View], tools: Tools | None = None) -> gr.Blocks:
@@ -119,6 +120,7 @@ def serve(
         server_port=free_port(host, port),
         root_path=access.root_path,
         auth=access.users.knows if access.users else None,
+        auth_message=_SIGN_IN,
         app_kwargs=_beside(tools, access) if tools else None,
         prevent_thread_lock=True,
         quiet=True,
