@@ -21,9 +21,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from retriever.errors import BadInputError, RaderError, WeightsError
+from retriever.errors import BadInputError, WeightsError
 from retriever.promotions import Pointer, read_pointer, write_pointer
-from retriever.release import RELEASE_FILE, Kind, Release, faults, read_release, seal
+from retriever.release import RELEASE_FILE, Kind, Release, release_and_faults, seal
 from retriever.training_output import TrainingOutput
 from retriever.versions import storage_errors, sync
 
@@ -76,6 +76,17 @@ class Registry:
         if not _NAME.fullmatch(name) or not folder.is_dir():
             return None
         return _look(folder, name)
+
+    def named(self, name: str) -> Version:
+        """The version of that name, damaged or not.
+
+        Raises:
+            BadInputError: There is none.
+        """
+        version = self.find(name)
+        if version is None:
+            raise BadInputError(f"there is no trained model {name!r}", "See what there is: rader models list")
+        return version
 
     @property
     def shipped(self) -> Version | None:
@@ -173,9 +184,7 @@ class Registry:
             WeightsError: It is damaged.
         """
         with self._changing():
-            version = self.find(name)
-            if version is None:
-                raise _unknown(name)
+            version = self.named(name)
             self.check(version)
             self._compared_with(version, over)
             pointer = self._pointer_or_new()
@@ -184,17 +193,19 @@ class Registry:
             write_pointer(self.root, pointer.changed(version.release.kind, stack, "promote", name))
         return version
 
-    def rollback(self, kind: Kind = "retriever") -> Served:
-        """Take back the latest promotion; what serves then.
+    def rollback(self, kind: Kind = "retriever", *, of: str = "") -> Served:
+        """Take back the latest promotion, which must be ``of`` where that is given; what serves then.
 
         Raises:
-            BadInputError: Nothing is promoted.
+            BadInputError: Nothing is promoted, or another one than ``of``.
         """
         with self._changing():
             pointer = self._pointer_or_new()
             stack = pointer.promoted.get(kind, ())
             if not stack:
                 raise BadInputError(f"no {kind} is promoted", "See what there is: rader models list")
+            if of and stack[-1] != of:
+                raise BadInputError(f"{of} is not promoted last any more: {stack[-1]} is", "Look again")
             write_pointer(self.root, pointer.changed(kind, stack[:-1], "rollback", stack[-1]))
         return self.serving(kind)
 
@@ -205,9 +216,7 @@ class Registry:
             BadInputError: There is none of that name, it is promoted, or it ships.
         """
         with self._changing():
-            version, pointer = self.find(name), self._pointer_or_new()
-            if version is None:
-                raise _unknown(name)
+            version, pointer = self.named(name), self._pointer_or_new()
             if version.shipped:
                 raise BadInputError(f"{name} comes with the product", "Promote another to use that one")
             kind = version.release.kind
@@ -287,14 +296,5 @@ class Registry:
 
 def _look(folder: Path, name: str, *, shipped: bool = False) -> Version:
     """A version and what is wrong with it."""
-    try:
-        release = read_release(folder)
-        problems = faults(folder, release) if release else [f"{RELEASE_FILE} is missing"]
-    except (RaderError, OSError) as error:
-        release, problems = None, [getattr(error, "message", str(error))]
-    release = (release or Release()).model_copy(update={"name": name})
-    return Version(release, folder, shipped, tuple(problems))
-
-
-def _unknown(name: str) -> BadInputError:
-    return BadInputError(f"there is no trained model {name!r}", "See what there is: rader models list")
+    release, problems = release_and_faults(folder)
+    return Version(release.model_copy(update={"name": name}), folder, shipped, tuple(problems))

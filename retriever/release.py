@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from retriever.errors import WeightsError
+from retriever.errors import RaderError, WeightsError
 from retriever.jsonl import reasons, shown
 from retriever.loading import Dtype, Pooling, file_sha256
 from retriever.versions import storage_errors, write_atomically
@@ -175,3 +175,12 @@ def faults(folder: Path, release: Release) -> list[str]:
     if not any(name.endswith(".safetensors") for name in release.files):
         found.append(f"{RELEASE_FILE} lists no weights")
     return found
+
+
+def release_and_faults(folder: Path) -> tuple[Release, list[str]]:
+    """What is known of a version, and what is wrong with it; an empty release where that is all there is."""
+    try:
+        release = read_release(folder)
+        return release or Release(), faults(folder, release) if release else [f"{RELEASE_FILE} is missing"]
+    except (RaderError, OSError) as error:
+        return Release(), [getattr(error, "message", str(error))]

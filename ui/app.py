@@ -5,21 +5,33 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from ui.models.view import Models
 from ui.page import theme
 from ui.page.frame import View, head
 from ui.ports import free_port
+from ui.serving.access import Access
+from ui.serving.tools import Tools, publish
+from ui.solve.queue import Queue
 from ui.solve.view import Solve
 
 if TYPE_CHECKING:
     from ui.assemble import Studio
 
+ONLY_HERE = Access()
+_SIGN_IN = "<title>RaDeR Studio</title>RaDeR Studio"  # Gradio's page to sign in has no title of its own
 
-def build_app(views: Sequence[View]) -> gr.Blocks:
-    """The app; every view has an address of its own, the first that of the app."""
+
+def build_app(views: Sequence[View], tools: Tools | None = None) -> gr.Blocks:
+    """The app; every view has an address of its own, the first that of the app.
+
+    Args:
+        views: What people see, in the order of the navigation.
+        tools: What programs may ask for over the HTTP API.
+    """
     # Else Gradio works out statistics that nobody looks at, with pandas, after every single event.
     os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**9))
     first, *others = views
@@ -27,6 +39,8 @@ def build_app(views: Sequence[View]) -> gr.Blocks:
     with app:
         head(first, first.name)
         first.build(app)
+        if tools is not None:
+            publish(tools)
     for view in others:
         with app.route(view.name, view.path) as blocks:
             head(view, first.name)
@@ -35,9 +49,18 @@ def build_app(views: Sequence[View]) -> gr.Blocks:
     return app
 
 
-def views(studio: Studio) -> list[View]:
-    """All views over one installation, in the order of the navigation."""
-    return [Solve(studio.solver, studio.settings.agent, _about(studio))]
+def views(studio: Studio, queue: Queue) -> list[View]:
+    """All views over one installation, in the order of the navigation; runs wait their turn in ``queue``."""
+    settings = studio.settings
+    return [
+        Solve(studio.solver, settings.agent, _about(studio), queue),
+        Models(studio, may_change=not settings.without_auth),
+    ]
+
+
+def tools_of(studio: Studio, queue: Queue) -> Tools:
+    """What programs may ask of one installation."""
+    return Tools(studio.retriever_for, studio.solver, studio.settings.agent, queue)
 
 
 def _about(studio: Studio) -> str:
@@ -51,6 +74,8 @@ def launch(
     *,
     host: str = "127.0.0.1",
     port: int = 7860,
+    access: Access = ONLY_HERE,
+    tools: Tools | None = None,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve ``app`` until the process is interrupted.
@@ -59,12 +84,14 @@ def launch(
         app: From `build_app`.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
+        access: Who may come in, and by which way.
+        tools: What other agents may ask for over MCP.
         on_ready: Called with the page's address once it is served.
 
     Raises:
-        BadInputError: the port is in use or may not be listened on.
+        BadInputError: As `serve`.
     """
-    url = serve(app, host=host, port=port)
+    url = serve(app, host=host, port=port, access=access, tools=tools)
     try:
         if on_ready is not None:
             on_ready(url)
@@ -74,12 +101,27 @@ def launch(
         app.close(verbose=False)
 
 
-def serve(app: gr.Blocks, *, host: str = "127.0.0.1", port: int = 7860) -> str:
-    """Serve ``app`` in the background and return its address; ``app.close()`` ends it."""
-    port = free_port(host, port)
+def serve(
+    app: gr.Blocks,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    access: Access = ONLY_HERE,
+    tools: Tools | None = None,
+) -> str:
+    """Serve ``app`` in the background and return its address; ``app.close()`` ends it.
+
+    Raises:
+        BadInputError: The port is in use or may not be listened on, or others could reach it unasked.
+    """
+    access.check(host)
     _, url, _ = app.launch(
         server_name=host,
-        server_port=port,
+        server_port=free_port(host, port),
+        root_path=access.root_path,
+        auth=access.users.knows if access.users else None,
+        auth_message=_SIGN_IN,
+        app_kwargs=_beside(tools, access) if tools else None,
         prevent_thread_lock=True,
         quiet=True,
         share=False,
@@ -93,3 +135,11 @@ def serve(app: gr.Blocks, *, host: str = "127.0.0.1", port: int = 7860) -> str:
         js=theme.script(),
     )
     return url
+
+
+def _beside(tools: Tools, access: Access) -> dict[str, Any]:
+    """What is served beside the page, as FastAPI wants it."""
+    from ui.serving.mcp import endpoint
+
+    app = endpoint(tools, access)
+    return {"routes": app.routes, "lifespan": app.router.lifespan_context}

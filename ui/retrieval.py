@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retriever.errors import BadInputError, IndexMismatchError, IndexMissingError
+from retriever.release import RELEASE_FILE
 from ui.encoders import Chosen, choose
 from ui.settings import PASSAGE_TOKENS, Settings, with_agent
 
@@ -24,10 +25,20 @@ if TYPE_CHECKING:
 
 # Told of every wait: what is being done, how far it is, and out of how much (bytes or passages).
 Watcher = Callable[[str, int, int], None]
+_INDEXING = "indexing passages"
 
 
 def unwatched(_what: str, _done: int, _total: int) -> None:
     """Nobody watches."""
+
+
+_Made = tuple[str, int]
+
+
+def _made(name: str) -> _Made:
+    """An encoder's name, and when a trained one was made: once removed, another may have its name."""
+    release = Path(name) / RELEASE_FILE
+    return name, release.stat().st_mtime_ns if release.is_file() else 0
 
 
 class Retrieval:
@@ -41,8 +52,8 @@ class Retrieval:
     def __init__(self, settings: Settings, watch: Watcher = unwatched) -> None:
         self.settings = settings
         self.watch = watch
-        self._encoders: dict[str, Encoder] = {}
-        self._indexes: dict[str, Index] = {}
+        self._encoders: dict[_Made, Encoder] = {}
+        self._indexes: dict[_Made, Index] = {}
         self._exact: dict[tuple[str, str], ExactIndex] = {}
         self._making = threading.RLock()  # the page asks for solvers from several threads
 
@@ -72,9 +83,10 @@ class Retrieval:
         from retriever.presets import encoder_for
 
         settings = self.settings
+        made = _made(name)
         with self._making:
-            if name not in self._encoders:
-                self._encoders[name] = encoder_for(
+            if made not in self._encoders:
+                self._encoders[made] = encoder_for(
                     name,
                     settings.home,
                     max_passage_tokens=settings.passage_tokens,
@@ -82,7 +94,7 @@ class Retrieval:
                     backend=settings.backend,
                     listener=self._pulling,
                 )
-            return self._encoders[name]
+            return self._encoders[made]
 
     @cached_property
     def chroma(self) -> ChromaServer | None:
@@ -99,15 +111,15 @@ class Retrieval:
 
         return build_index(self.settings.home, corpus, self.encoder, self._indexing, server=self.chroma)
 
-    def follow(self, encoder: Encoder) -> IndexInfo | None:
+    def follow(self, encoder: Encoder, watch: Watcher | None = None) -> IndexInfo | None:
         """The index of another encoder of the passages that are indexed, built beside; None without any."""
         from retriever.follow import follow
 
-        leader = self.encoder.fingerprint
-        return follow(self.settings.home, encoder, leader, self._indexing, server=self.chroma)
+        told = partial(watch or self.watch, _INDEXING)
+        return follow(self.settings.home, encoder, self.encoder.fingerprint, told, server=self.chroma)
 
     def _indexing(self, done: int, total: int) -> None:
-        self.watch("indexing passages", done, total)
+        self.watch(_INDEXING, done, total)
 
     @property
     def retriever(self) -> Retriever:
@@ -124,9 +136,10 @@ class Retrieval:
 
         with self._making:
             chosen = choose(self.settings, mode)
-            if chosen.name not in self._indexes:
-                self._indexes[chosen.name] = self._opened(chosen)
-            index = self._indexes[chosen.name]
+            made = _made(chosen.name)
+            if made not in self._indexes:
+                self._indexes[made] = self._opened(chosen)
+            index = self._indexes[made]
         return Retriever(
             index,
             self.encoder_of(chosen.name),

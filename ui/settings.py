@@ -78,6 +78,14 @@ class Settings(BaseSettings):
     rerank_depth: int = Field(default=20, ge=1, le=1000, description="hits that the reranker scores")
     host: str = "127.0.0.1"
     port: int = Field(default=7860, ge=0, le=65535)
+    root_path: str = Field(
+        default="",
+        pattern=r"^(/[^/?#\s]+)*$",
+        description="what a proxy takes off every path, such as /rader",
+    )
+    auth: Path | None = Field(default=None, description="a file of user:password lines: who may use the page")
+    without_auth: bool = Field(default=False, description="anyone who reaches the page may use it")
+    places: int = Field(default=8, ge=1, le=1024, description="problems solved at once; more wait in line")
     agent: AgentConfig = AgentConfig()
     search: SearchConfig = Field(default=SearchConfig(), description="the tree search of mcts")
     samples: SampleConfig = Field(default=SampleConfig(), description="the votes of cot@n and rag@n")

@@ -1,16 +1,19 @@
-"""Trained models as a table: state, scores, what serves."""
+"""Trained models: their state, scores, what serves, and letting another one serve."""
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from retriever.errors import WeightsError
 from retriever.promotions import Pointer
-from retriever.registry import Registry, Version
-from retriever.release import Release
+from retriever.registry import Registry, Served, Version
+from retriever.release import Kind, Release
 from ui.encoders import serving
 from ui.settings import Settings
 from ui.terminal import printable
+
+if TYPE_CHECKING:
+    from ui.retrieval import Retrieval, Watcher
 
 State = Literal["serving", "promoted before", "kept", "damaged"]
 
@@ -37,7 +40,7 @@ class TrainedRow(NamedTuple):
 def trained_rows(settings: Settings) -> list[TrainedRow]:
     """All versions, and those that are promoted and gone."""
     registry = Registry(settings.home)
-    promoted = _pointer(registry).promoted
+    promoted = pointer_of(registry).promoted
     serves = [serving(settings), registry.serving("reranker").version]
     found = registry.versions()
     there = {version.name for version in found}
@@ -49,6 +52,42 @@ def trained_rows(settings: Settings) -> list[TrainedRow]:
     ]
     before = {name for names in promoted.values() for name in names}
     return [TrainedRow(version, _state(version, serves, before)) for version in (*found, *gone)]
+
+
+def promote(retrieval: Retrieval, version: Version, watch: Watcher | None = None) -> None:
+    """Let a version serve: its index is built beside the old one, then it is switched.
+
+    Args:
+        retrieval: What searches.
+        version: Of the registry.
+        watch: Told how far the index is; default the retrieval's own.
+
+    Raises:
+        BadInputError: It was removed meanwhile.
+        WeightsError: It is damaged, or its base cannot be had.
+        StorageError, IndexServerError: Its index or the switch cannot be written.
+    """
+    registry = Registry(retrieval.settings.home)
+    registry.check(version)
+    if version.release.kind == "retriever":
+        retrieval.follow(retrieval.encoder_of(str(version.path)), watch)
+    registry.promote(version.name)
+
+
+def rollback(settings: Settings, kind: Kind, *, of: str = "") -> Served:
+    """Take back the latest promotion; what serves then, what ships only on its own base.
+
+    Args:
+        settings: The resolved settings.
+        kind: Of what.
+        of: Which promotion that must be; empty does not look.
+
+    Raises:
+        BadInputError: Nothing is promoted, or another one than ``of``.
+        StorageError: The switch cannot be written.
+    """
+    version, note = Registry(settings.home).rollback(kind, of=of)
+    return Served(serving(settings) if kind == "retriever" else version, note)
 
 
 def _state(version: Version, serves: list[Version | None], before: set[str]) -> State:
@@ -75,7 +114,8 @@ def _line(row: TrainedRow) -> str:
     return f"{release.name:<28} {row.state:<16} {release.kind} from {base or 'unknown'}: {told}"
 
 
-def _pointer(registry: Registry) -> Pointer:
+def pointer_of(registry: Registry) -> Pointer:
+    """What was promoted and when; nothing where that is not known any more."""
     try:
         return registry.pointer()
     except WeightsError:

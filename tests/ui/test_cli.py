@@ -128,6 +128,20 @@ def test_a_busy_port_is_one_line_with_another_port(rader: Rader) -> None:
     assert f"--port {int(port) + 1}" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--host", "0.0.0.0"), "Add --auth FILE"),  # noqa: S104
+        (("--auth", "no-such-file"), "Check --auth"),
+        (("--root-path", "rader"), "the setting root_path"),
+    ],
+)
+def test_chat_refuses_before_it_loads_anything(rader: Rader, arguments: tuple[str, ...], says: str) -> None:
+    done = rader("chat", "--port", "0", *arguments)
+    assert (done.returncode, one_line(done.stderr)) == (1, True), done.stderr
+    assert says in done.stderr
+
+
 def test_models_list_and_doctor_speak_json(rader: Rader) -> None:
     models = json.loads(rader("models", "list", "--json").stdout)
     assert {"qwen2.5-coder-1.5b-instruct", "all-minilm-l6-v2"} <= {model["name"] for model in models}

@@ -52,6 +52,7 @@ def models_promote(
     from retriever.registry import Registry
     from ui.assemble import Studio, writable
     from ui.settings import load_settings
+    from ui.trained import promote
 
     reporter = Reporter(as_json)
     settings = load_settings(config, home=home)
@@ -59,11 +60,7 @@ def models_promote(
     registry = Registry(settings.home)
     with reporter.progress() as watch:
         version = registry.find(name) or registry.add(Path(name))
-        registry.check(version)
-        if version.release.kind == "retriever":
-            studio = Studio(settings, watch)
-            studio.follow(studio.encoder_of(str(version.path)))
-        registry.promote(version.name)
+        promote(Studio(settings, watch), version)
     reporter.result(_state(registry, version.name, version.release.kind), f"{version.name} serves now")
 
 
@@ -76,17 +73,14 @@ def models_rollback(
 ) -> None:
     """Take back the latest promotion, at once: the one before serves with the index that it had."""
     from retriever.registry import Registry
-    from ui.encoders import serving
     from ui.settings import load_settings
+    from ui.trained import rollback
 
     settings = load_settings(config, home=home)
-    registry = Registry(settings.home)
-    version, note = registry.rollback(kind)
-    if kind == "retriever":
-        version = serving(settings)  # what ships serves on its own base alone
+    version, note = rollback(settings, kind)
     name = version.name if version else ""
     told = f"{name or f'no trained {kind}'} serves now" + (f"; {note}" if note else "")
-    Reporter(as_json).result(_state(registry, name, kind), told)
+    Reporter(as_json).result(_state(Registry(settings.home), name, kind), told)
 
 
 @models.command("export")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,7 +21,25 @@ if TYPE_CHECKING:
 
 def chat(
     port: Annotated[int | None, typer.Option(help="Port of the page.", show_default="7860")] = None,
-    host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            help="Address to listen on; one that other machines reach needs --auth.", show_default="127.0.0.1"
+        ),
+    ] = None,
+    auth: Annotated[
+        Path | None,
+        typer.Option(help="File of user:password lines, readable by you alone: only they come in."),
+    ] = None,
+    without_auth: Annotated[
+        bool | None,
+        typer.Option(
+            "--without-auth", help="Let anyone in who reaches --host; models cannot be switched then."
+        ),
+    ] = None,
+    root_path: Annotated[
+        str | None, typer.Option(help="What a proxy in front takes off every path, such as /rader.")
+    ] = None,
     model: options.Model = None,
     llm_url: options.LlmUrl = None,
     llm_model: options.LlmModel = None,
@@ -29,26 +48,44 @@ def chat(
     home: options.Home = None,
     config: options.Config = None,
 ) -> None:
-    """Serve the chat on http://127.0.0.1:7860; missing weights are pulled, a missing index is built."""
-    from ui.app import build_app, launch, views
+    """Serve the page on http://127.0.0.1:7860; missing weights are pulled, a missing index is built.
+
+    Programs use it too: over HTTP (gradio_client) and, as MCP tools, at /mcp.
+    """
+    from ui.app import build_app, launch, tools_of, views
     from ui.assemble import Studio, writable
     from ui.ports import free_port
+    from ui.serving.access import Access
+    from ui.serving.users import Users
     from ui.settings import load_settings
+    from ui.solve.queue import Queue
 
     settings = load_settings(
-        config, port=port, host=host, model=model, llm_url=llm_url, llm_model=llm_model,
-        reranker=reranker, chroma_url=chroma_url, home=home,
+        config, port=port, host=host, auth=auth, without_auth=without_auth, root_path=root_path, model=model,
+        llm_url=llm_url, llm_model=llm_model, reranker=reranker, chroma_url=chroma_url, home=home,
     )  # fmt: skip
+    users = Users.of(settings.auth) if settings.auth else None
+    access = Access(users, settings.without_auth, settings.root_path)
+    access.check(settings.host)
     free_port(settings.host, settings.port)
     writable(settings.home)
     reporter = Reporter(as_json=False)
     with reporter.progress() as watch:
         studio = Studio(settings, watch)
         studio.prepare()
-    page = build_app(views(studio))
+    queue = Queue(settings.places)
+    tools = tools_of(studio, queue)
+    page = build_app(views(studio, queue), tools)
     studio.warm_up()
     try:
-        launch(page, host=settings.host, port=settings.port, on_ready=lambda url: reporter.say(_welcome(url)))
+        launch(
+            page,
+            host=settings.host,
+            port=settings.port,
+            access=access,
+            tools=tools,
+            on_ready=lambda url: reporter.say(_welcome(url)),
+        )
     finally:
         studio.close()
 

@@ -11,8 +11,13 @@ import html
 import re
 import unicodedata
 from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING
 
 from ui.page.latex import split
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
 
 _MARK = "\u2063"  # invisible separator
 DELIMITERS: list[dict[str, str | bool]] = [
@@ -20,6 +25,13 @@ DELIMITERS: list[dict[str, str | bool]] = [
     {"left": f"{_MARK}[", "right": f"{_MARK}]", "display": True},
 ]
 _TEMPLATE = str.maketrans({char: f"&#{ord(char)};" for char in "%{}$\n"})
+_SCROLLS = '<div class="rd-scrolls" role="region" aria-label="Table" tabindex="0">'
+_LOADING = [
+    "link",
+    "image",
+    "autolink",
+    "reference",
+]  # rules of Markdown that make something to follow or load
 _SLOT = re.compile("\ue000([0-9]+)\ue001")
 _FENCE = re.compile(r"^ {0,3}(```+|~~~+)[^\n`]*\n(.*?)(?:^ {0,3}\1[ \t]*$\n?|\Z)", re.MULTILINE | re.DOTALL)
 _BOLD = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*")
@@ -80,6 +92,33 @@ def blocks(text: str, *, final: bool = True) -> str:
         position = fence.end()
     parts.append(_paragraphs(slots.take(text[position:], final=final)))
     return slots.fill("".join(parts))
+
+
+def document(text: str, *, heading: int = 3) -> str:
+    """A Markdown file as HTML on one line, tables and all; HTML, links and images stay characters.
+
+    Args:
+        text: The file, front matter left out.
+        heading: Level that its highest heading becomes, 1 to 6.
+    """
+    parser = _markdown()
+    tokens = parser.parse(clean(text))
+    levels = [int(token.tag[1]) for token in tokens if token.type == "heading_open"]
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(6, int(token.tag[1]) - min(levels) + heading)}"
+    made = str(parser.renderer.render(tokens, parser.options, {}))
+    made = made.replace("<table>", f"{_SCROLLS}<table>").replace("</table>", "</table></div>")
+    return made.translate(_TEMPLATE)
+
+
+@cache
+def _markdown() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+    from mdit_py_plugins.front_matter import front_matter_plugin
+
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table").disable(_LOADING)
+    return parser.use(front_matter_plugin)
 
 
 @dataclass

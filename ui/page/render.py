@@ -213,6 +213,20 @@ def status(phase: str, seconds: float, tokens: int) -> str:
     )
 
 
+def waiting(place: int, seconds: float | None) -> str:
+    """The live line of a question in line: its place, and in steps of five seconds how long that may take."""
+    expected = "" if seconds is None else f"about {duration(max(5, 5 * round(seconds / 5)))}"
+    return (
+        f'<p class="rd-status rd-running"><span role="status">Waiting: {_nth(place)} in line</span>'
+        f'<span aria-hidden="true">{expected}</span></p>'
+    )
+
+
+def _nth(place: int) -> str:
+    teens = 10 < place % 100 < 20
+    return f"{place}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(place % 10, 'th')}"
+
+
 def notice(message: str) -> str:
     """One line beside the question box: why it was not sent."""
     if not message:

@@ -20,7 +20,7 @@ def theme() -> gr.themes.Base:
     base = gr.themes.Default(
         primary_hue="indigo", secondary_hue="indigo", neutral_hue="slate", font=_SANS, font_mono=_MONO
     )
-    # Gradio's own subdued text is too pale to read (WCAG asks for a contrast of 4.5).
+    # Gradio's own subdued text, links and buttons are too pale to read (WCAG asks for a contrast of 4.5).
     return base.set(
         body_text_color_subdued="*neutral_600",
         body_text_color_subdued_dark="*neutral_400",
@@ -28,6 +28,12 @@ def theme() -> gr.themes.Base:
         block_title_text_color="*neutral_600",
         block_info_text_color="*neutral_600",
         input_placeholder_color="*neutral_500",
+        link_text_color_dark="*secondary_300",
+        link_text_color_hover_dark="*secondary_200",
+        link_text_color_visited_dark="*secondary_300",
+        link_text_color_active_dark="*secondary_300",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
     )
 
 

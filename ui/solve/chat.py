@@ -20,6 +20,7 @@ from agent.state import AgentConfig, Strategy
 from retriever.errors import RaderError
 from ui.page import render
 from ui.solve import transcript
+from ui.solve.queue import RUNS, Queue, Ticket
 from ui.solve.transcript import RunView
 
 FRAME_SECONDS = 0.1
@@ -43,6 +44,7 @@ class Run:
     task: asyncio.Task[None] | None = None
     stopped: bool = False
     shown: int = 0
+    ticket: Ticket = field(default_factory=Ticket)
 
     def stop(self) -> None:
         """Stop the model; what is written stays."""
@@ -66,9 +68,11 @@ class Conversation:
         done = GROUP.join(self.blocks)
         if self.run is None:
             return done, "", render.notice(self.notice)
-        view = self.run.view
+        view, ticket = self.run.view, self.run.ticket
         seconds = time.perf_counter() - self.run.started
         status = render.status(view.phase, seconds, view.written)
+        if ticket.place:
+            status = render.waiting(ticket.place, ticket.seconds)
         return done, view.live(), status + render.notice(self.notice)
 
     def clear(self) -> None:
@@ -85,11 +89,13 @@ class Chat:
     Args:
         make_solver: Makes the solver of one run from its configuration; may raise ``RaderError``.
         defaults: The configuration that the page's settings change.
+        queue: Where questions wait for their turn.
     """
 
-    def __init__(self, make_solver: MakeSolver, defaults: AgentConfig) -> None:
+    def __init__(self, make_solver: MakeSolver, defaults: AgentConfig, queue: Queue | None = None) -> None:
         self._make_solver = make_solver
         self._defaults = defaults
+        self._queue = queue or Queue(RUNS)
 
     def ask(self, conversation: Conversation, text: str) -> bool:
         """Take a question in; False, with a notice, where it cannot be asked."""
@@ -131,11 +137,12 @@ class Chat:
         """Run the solver to its end, or to the run's."""
         try:
             config = AgentConfig.model_validate(self._defaults.model_dump() | settings)
-            solver = await asyncio.to_thread(self._make_solver, config)
-            async with aclosing(solver.solve(run.problem, strategy)) as events:
-                async for event in events:
-                    run.view.apply(event)
-                    run.changed.set()
+            async with self._queue.place(run.ticket):
+                solver = await asyncio.to_thread(self._make_solver, config)
+                async with aclosing(solver.solve(run.problem, strategy)) as events:
+                    async for event in events:
+                        run.view.apply(event)
+                        run.changed.set()
         except RaderError as error:
             run.view.stop(str(error))
         except Exception as error:

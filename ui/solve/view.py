@@ -11,8 +11,7 @@ from agent.state import AgentConfig, Strategy
 from ui.page.frame import QUIET
 from ui.solve.chat import Chat, Conversation, MakeSolver
 from ui.solve.layout import EXAMPLES, Page, lay_out, summary
-
-RUNS = 8  # at once, over all visitors; more wait in line
+from ui.solve.queue import Queue
 
 
 class Solve:
@@ -23,6 +22,7 @@ class Solve:
             raise ``RaderError``, which is shown where the answer would be.
         defaults: Initial depth and hits, and everything that the page does not offer.
         about: What answers here (model, retriever, index), plain text under the settings.
+        queue: Where questions wait for their turn; default one of their own.
     """
 
     name = "Solve"
@@ -30,8 +30,10 @@ class Solve:
     tagline = "Step by step, with the theorem that each step needs."
     wide = False
 
-    def __init__(self, make_solver: MakeSolver, defaults: AgentConfig, about: str = "") -> None:
-        self._chat = Chat(make_solver, defaults)
+    def __init__(
+        self, make_solver: MakeSolver, defaults: AgentConfig, about: str = "", queue: Queue | None = None
+    ) -> None:
+        self._chat = Chat(make_solver, defaults, queue)
         self._defaults = defaults
         self._about = about
 
@@ -54,8 +56,7 @@ def _wire(page: Page, chat: Chat) -> None:
             chat.answer,
             [state, page.strategy, page.depth, page.hits],
             screen,
-            concurrency_limit=RUNS,
-            concurrency_id="answer",
+            concurrency_limit=None,
             trigger_mode="multiple",
             **QUIET,
         ).then(_give_back, [state, page.box], page.box, **QUIET)

@@ -108,3 +108,22 @@ def test_fences_stay_code() -> None:
 
 def test_plain_keeps_lines_and_nothing_else() -> None:
     assert markup.plain(" **a**\n- $x$ ") == "**a**<br>- \u2063(x\u2063)"
+
+
+def test_a_document_keeps_its_tables_and_loses_what_loads_or_leads_away() -> None:
+    made = markup.document(
+        "---\ntitle: x\n---\n# Card\n\n## Scores\n\n| a | b |\n| --- | ---: |\n| 1 | 2 |\n\n"
+        "![p](https://example.com/p.png) [l](javascript:0) <https://example.com> <img src=x>\n\n"
+        '[r]: https://example.com\n\n```json\n{"k": "${1}"}\n```\n',
+        heading=3,
+    )
+    assert "\n" not in made
+    assert "title" not in made
+    assert "<h3>Card</h3>" in made
+    assert "<h4>Scores</h4>" in made
+    assert "<table>" in made
+    assert "<img" not in made
+    assert "<a" not in made
+    assert "![p](https://example.com/p.png) [l](javascript:0)" in made
+    assert not set("${}") & set(made)  # Gradio's own templates
+    assert "&#36;&#123;1&#125;" in made

@@ -263,3 +263,20 @@ def test_turns_keep_the_end_of_a_long_solution() -> None:
     assert len(asked.content + answered.content) == 50
     assert transcript.turns("q", "", 50) == []
     assert transcript.turns("q", "s", 0) == []
+
+
+def test_a_place_in_line_is_told_with_its_wait() -> None:
+    assert "Waiting: 1st in line" in render.waiting(1, None)
+    assert "about" not in render.waiting(1, None)
+    assert [
+        render.waiting(place, 1).split("Waiting: ")[1].split(" ")[0] for place in (2, 3, 11, 12, 23, 112)
+    ] == [
+        "2nd",
+        "3rd",
+        "11th",
+        "12th",
+        "23rd",
+        "112th",
+    ]
+    assert "about 5.0 s" in render.waiting(2, 0.2)
+    assert "about 40 s" in render.waiting(2, 41.9)

@@ -17,6 +17,7 @@ from tests.scripted import ScriptedServer
 from tests.ui import scripts
 from tests.ui.conftest import SolverFor
 from ui.solve.chat import Chat, Conversation, Screen
+from ui.solve.queue import Queue
 
 LONG = "word " * 400
 
@@ -214,3 +215,22 @@ async def test_one_question_at_a_time(solver_for: SolverFor) -> None:
         assert "One question at a time" in conversation.screen()[2]
         assert [screen async for screen in chat.answer(conversation, "cot", 6, 3)][-1][2] == ""
     assert [screen async for screen in chat.answer(conversation, "cot", 6, 3)] == [conversation.screen()]
+
+
+async def test_a_question_in_line_is_told_its_place_and_can_be_taken_back(solver_for: SolverFor) -> None:
+    with ScriptedServer([LONG], delay=0.01) as server:
+        chat = Chat(solver_for(server), AgentConfig(), Queue(1))
+        running, waiting = Conversation(), Conversation()
+        assert chat.ask(running, "Q")
+        assert chat.ask(waiting, "Q")
+        async with aclosing(chat.answer(running, "cot", 6, 3)) as first:
+            await anext(first)
+            await anext(first)
+            second = [anext(screens := chat.answer(waiting, "cot", 6, 3)), anext(screens)]
+            statuses = [(await screen)[2] for screen in second]
+            assert "Waiting: 1st in line" in statuses[1]
+            assert waiting.run is not None
+            waiting.run.stop()
+            assert [screen async for screen in screens]
+            assert "Stopped" in waiting.blocks[-1]
+        assert len(server.requests) == 1
