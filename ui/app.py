@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from ui.jobs import Jobs
 from ui.models.view import Models
 from ui.page import theme
 from ui.page.frame import View, head
 from ui.ports import free_port
 from ui.serving.access import Access
 from ui.serving.tools import Tools, publish
+from ui.settings import environment
 from ui.solve.queue import Queue
 from ui.solve.view import Solve
+from ui.trajectories.view import Trajectories
 
 if TYPE_CHECKING:
     from ui.assemble import Studio
@@ -54,6 +57,12 @@ def views(studio: Studio, queue: Queue) -> list[View]:
     settings = studio.settings
     return [
         Solve(studio.solver, settings.agent, _about(studio), queue),
+        Trajectories(
+            settings.home,
+            studio.passages,
+            Jobs(settings.home, environment(settings)),
+            may_run=os.name == "posix" and not settings.without_auth,  # with processes in groups, and locks
+        ),
         Models(studio, may_change=not settings.without_auth),
     ]
 
@@ -127,6 +136,7 @@ def serve(
         share=False,
         inbrowser=False,
         ssr_mode=False,
+        max_file_size="50mb",
         run_history=False,
         enable_monitoring=False,
         footer_links=[],

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
     from ui.retrieval import Watcher
+
+PROGRESS = "RADER_PROGRESS"  # names a file that whoever started the command reads its progress from
+TOLD_SECONDS = 0.5
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
@@ -37,7 +43,10 @@ class Reporter:
 
     @contextmanager
     def progress(self) -> Iterator[Watcher]:
-        """A progress bar on standard error, there only while something takes its time."""
+        """A progress bar on standard error, while something takes its time; or in a file (`PROGRESS`)."""
+        if file := os.environ.get(PROGRESS):
+            yield _written(Path(file))
+            return
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -55,6 +64,22 @@ class Reporter:
                 bar.update(task, description=what, completed=done, total=total or None, visible=True)
 
             yield watch
+
+
+def _written(file: Path) -> Watcher:
+    """Keeps in a file what is done, how much, and of how much, renewed twice a second at most."""
+    from retriever.versions import write_atomically
+
+    told, before = 0.0, ""
+
+    def watch(what: str, done: int, total: int) -> None:
+        nonlocal told, before
+        if what == before and done < total and time.monotonic() - told < TOLD_SECONDS:
+            return
+        told, before = time.monotonic(), what
+        write_atomically(file, json.dumps({"what": what, "done": done, "total": total}))
+
+    return watch
 
 
 def fail_clearly(app: typer.Typer) -> None:

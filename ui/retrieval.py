@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retriever.errors import BadInputError, IndexMismatchError, IndexMissingError
+from retriever.errors import BadInputError, IndexMismatchError, IndexMissingError, RaderError
 from retriever.release import RELEASE_FILE
 from ui.encoders import Chosen, choose
 from ui.settings import PASSAGE_TOKENS, Settings, with_agent
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from retriever.encoder import Encoder
     from retriever.exact import ExactIndex
     from retriever.index import ChromaServer, Index, IndexInfo
+    from retriever.passage import Passage
     from retriever.rerank import Reranker
     from retriever.search import Mode, Retriever
     from retriever.weights import ModelStore, PullProgress
@@ -54,6 +56,7 @@ class Retrieval:
         self.watch = watch
         self._encoders: dict[_Made, Encoder] = {}
         self._indexes: dict[_Made, Index] = {}
+        self._read_from: Index | None = None
         self._exact: dict[tuple[str, str], ExactIndex] = {}
         self._making = threading.RLock()  # the page asks for solvers from several threads
 
@@ -163,6 +166,21 @@ class Retrieval:
             if not chosen.follows or self.follow(encoder) is None:
                 raise
         return open_index(home, encoder, server=self.chroma)
+
+    def passages(self, ids: Sequence[str]) -> dict[str, Passage]:
+        """The passages of these ids, as far as an index holds them; no encoder is needed for that."""
+        from retriever.follow import serving_index
+        from retriever.index import Index, backend_of
+
+        home, server = self.settings.home, self.chroma
+        with self._making, contextlib.suppress(RaderError):
+            info = serving_index(home, server=server)
+            if info is None:
+                return {}
+            if self._read_from is None or self._read_from.info != info:
+                self._read_from = Index(backend_of(home, server), info)
+            return {passage.id: passage for passage in self._read_from.get(ids)}
+        return {}
 
     @staticmethod
     def _label(settings: Settings) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -127,6 +127,18 @@ def load_settings(config: Path | None = None, **flags: Any) -> Settings:
         raise BadInputError(f"the setting {where} cannot be used: {first['msg']}", _where(path)) from error
     except (ValueError, OSError) as error:  # tomllib.TOMLDecodeError is a ValueError
         raise BadInputError(f"{path} cannot be read: {error}", "Mend it or leave it out") from error
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Variables that give another process these very settings, keys and tokens among them."""
+    values = {name: getattr(settings, name) for name in Settings.model_fields}
+    return {f"RADER_{name.upper()}": _written(value) for name, value in values.items() if value is not None}
+
+
+def _written(value: object) -> str:
+    if isinstance(value, BaseModel):
+        return value.model_dump_json()
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
 def _config_file(config: Path | None, flags: dict[str, Any]) -> Path:

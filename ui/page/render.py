@@ -108,9 +108,9 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
-def question(text: str) -> str:
-    """What the user asked."""
-    return _block("question", "You asked", f'<div class="rd-text">{markup.plain(text)}</div>')
+def question(text: str, heading: str = "You asked") -> str:
+    """What was asked."""
+    return _block("question", heading, f'<div class="rd-text">{markup.plain(text)}</div>')
 
 
 def thought(shown: Thought) -> str:
@@ -128,7 +128,7 @@ def checks(shown: Sequence[Check]) -> str:
         return ""
     counts = " · ".join(f"{found[verdict]} {words}" for verdict, words in _CLAIMS.items() if found[verdict])
     failed = "".join(
-        f"<li>{_claim(check.claim)} <span>does not hold: {markup.inline(check.reason)}</span></li>"
+        f"<li>{formula(check.claim)} <span>does not hold: {markup.inline(check.reason)}</span></li>"
         for check in shown
         if check.verdict == "fails"
     )
@@ -136,12 +136,10 @@ def checks(shown: Sequence[Check]) -> str:
     return f'<div class="rd-checks"><p>Checked: {counts}</p>{fails}</div>'
 
 
-def _claim(claim: str) -> str:
-    return (
-        markup.typeset(claim)
-        if renderable(claim) and "$" not in claim
-        else markup.escape(markup.clean(claim))
-    )
+def formula(text: str) -> str:
+    """A formula without delimiters: typeset where it can be, else as it is written."""
+    shown = renderable(text) and "$" not in text
+    return markup.typeset(text) if shown else markup.escape(markup.clean(text))
 
 
 def lookup(shown: Lookup) -> str:

@@ -1,0 +1,125 @@
+"""The parts of the Trajectories view and where they stand; what they do is in `ui.trajectories.view`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from ui.page import markup
+from ui.trajectories.filters import GRADES
+from ui.trajectories.listing import PATH, grade_name
+
+SAID: list[tuple[str, str]] = [
+    ("Whatever people said", ""),
+    ("Approved for training", "approved"),
+    ("Rejected for training", "rejected"),
+    ("Answer liked", "up"),
+    ("Answer disliked", "down"),
+    ("Anything said", "any"),
+    ("Nothing said", "none"),
+]
+TRAINING: list[tuple[str, str]] = [("Not decided", ""), ("Approve", "approved"), ("Reject", "rejected")]
+
+# Links of this view are followed without loading the page anew; what a browser opens elsewhere it loads.
+LINKS = f"""
+element.addEventListener('click', (event) => {{
+  const link = event.target.closest('a.rd-link');
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || event.button) return;
+  event.preventDefault();
+  const query = link.getAttribute('href').slice('{PATH}'.length);
+  history.pushState(null, '', location.pathname + query);
+  trigger('follow', {{query}});
+}});
+window.addEventListener('popstate', () => trigger('follow', {{query: location.search}}));
+"""
+WRITE_ADDRESS = "(query) => { history.replaceState(history.state, '', location.pathname + query); }"
+FOCUS = "() => { const to = document.querySelector('#rd-opened'); if (to) { to.tabIndex = -1; to.focus(); } }"
+
+
+@dataclass
+class Browse:
+    """The parts that list and show trajectories."""
+
+    place: gr.State
+    address: gr.Textbox
+    notice: gr.HTML
+    fields: dict[str, Any]
+    links: Any
+    listing: gr.Markdown
+    opened: gr.Column
+    training: gr.Radio
+    heading: gr.Markdown
+    transcript: gr.Markdown
+    tree: gr.HTML
+
+
+def lay_out_browse(place: gr.State) -> Browse:
+    """Filter, list, and what is open beside it; called within a ``gr.Blocks``."""
+    latex: dict[str, Any] = {"latex_delimiters": markup.DELIMITERS, "sanitize_html": True}
+    address = gr.Textbox(visible="hidden", elem_id="rd-address")
+    fields = _lay_out_filter()
+    notice = gr.HTML(elem_id="rd-trajectories-notice")
+    with (
+        gr.HTML(html_template="@children", js_on_load=LINKS, elem_id="rd-browse") as links,
+        gr.Row(elem_id="rd-split", equal_height=False),
+    ):
+        with gr.Column(elem_id="rd-listed", scale=2, min_width=280):
+            listing = gr.Markdown(elem_id="rd-listing", **latex)
+        with gr.Column(elem_id="rd-opened", scale=3, min_width=280, visible=False) as opened:
+            heading = gr.Markdown(elem_id="rd-heading", **latex)
+            training = gr.Radio(
+                TRAINING,
+                label="For training",
+                info="Rejected ones teach nothing; approved ones may, right answer or not.",
+                elem_id="rd-decide",
+            )
+            with gr.Tabs():
+                with gr.Tab("Transcript"):
+                    transcript = gr.Markdown(elem_id="rd-done", **latex)
+                with gr.Tab("Tree"):
+                    tree = gr.HTML(elem_id="rd-tree")
+    return Browse(place, address, notice, fields, links, listing, opened, training, heading, transcript, tree)
+
+
+def _lay_out_filter() -> dict[str, Any]:
+    """The fields by the names that `Filter` gives them."""
+    grades = [("Any", ""), *((grade_name(each), each) for each in GRADES)]
+    pick: dict[str, Any] = {"value": "", "filterable": False}
+    day: dict[str, Any] = {"placeholder": "YYYY-MM-DD", "max_length": 10, "min_width": 110}
+    with gr.Row(elem_id="rd-filter"):
+        return {
+            "words": gr.Textbox(label="Words of the problem, or an id", min_width=220, scale=2),
+            "log": gr.Dropdown([("All", "")], label="Where", min_width=150, **pick),
+            "strategy": gr.Dropdown([("Any", "")], label="Strategy", min_width=110, **pick),
+            "grade": gr.Dropdown(grades, label="Result", min_width=130, **pick),
+            "said": gr.Dropdown(SAID, label="Feedback", min_width=170, **pick),
+            "since": gr.Textbox(label="From day", **day),
+            "until": gr.Textbox(label="To day", **day),
+        }
+
+
+@dataclass
+class Export:
+    """The parts that write trajectories out."""
+
+    kind: gr.Radio
+    button: gr.Button
+    said: gr.HTML
+    file: gr.DownloadButton
+
+
+def lay_out_export() -> Export:
+    """Called within a ``gr.Blocks``."""
+    with gr.Accordion("Export what is listed", open=False, elem_id="rd-export"), gr.Row():
+        kind = gr.Radio(
+            [("JSONL, a trajectory a line", "jsonl"), ("Parquet, steps as nested columns", "parquet")],
+            value="jsonl",
+            label="Format",
+        )
+        with gr.Column(min_width=240):
+            button = gr.Button("Export")
+            said = gr.HTML(elem_id="rd-export-said")
+            file = gr.DownloadButton("Download", visible=False, variant="primary", elem_id="rd-download")
+    return Export(kind, button, said, file)
