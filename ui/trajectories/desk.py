@@ -10,6 +10,7 @@ from agent.records import Trajectory
 from retriever.errors import BadInputError, RaderError
 from retriever.passage import Passage
 from ui.page import render
+from ui.solve.tree import tree_of
 from ui.trajectories import opened
 from ui.trajectories.catalogue import Catalogue
 from ui.trajectories.filters import ALL, Filter, address, filter_of
@@ -77,7 +78,11 @@ class Desk:
             place, notice = replace(place, id="", log=""), GONE
         elif found:
             place = replace(place, log=found[0])
-        yield self._screen(place, found[1] if found else None, notice)
+        if found and (ids := opened.passage_ids(found[1])):
+            yield self._screen(place, found[1], notice)  # the first look into an index takes seconds
+            yield self._screen(place, found[1], notice, self._passages(ids))
+        else:
+            yield self._screen(place, found[1] if found else None, notice)
 
     def judge(self, place: Place, training: str, *, by: str = "") -> Screen:
         """Approve or reject what is open for training, or take that back (empty)."""
@@ -97,22 +102,28 @@ class Desk:
             raise BadInputError(GONE)
         FeedbackLog(beside(path)).give(place.id, "training", training, by=by)
 
-    def _screen(self, place: Place, trajectory: Trajectory | None, notice: str) -> Screen:
+    def _screen(
+        self,
+        place: Place,
+        trajectory: Trajectory | None,
+        notice: str,
+        passages: dict[str, Passage] | None = None,
+    ) -> Screen:
         page = self.catalogue.page(place.filter, place.page)
         place = replace(place, page=page.number)
         listed = listing(page, place.filter, place.id, place.log)
         if not notice and (bad := self.catalogue.bad_lines()):
             notice = f"{render.counted(bad, 'line')} of the logs could not be read and stayed out."
-        return Screen(place, listed, self._opened(trajectory, place) if trajectory else None, notice)
+        shown = self._opened(trajectory, place, passages or {}) if trajectory else None
+        return Screen(place, listed, shown, notice)
 
-    def _opened(self, trajectory: Trajectory, place: Place) -> Opened:
+    def _opened(self, trajectory: Trajectory, place: Place, passages: dict[str, Passage]) -> Opened:
         name = next((log.name for log in self.catalogue.logs.all() if log.key == place.log), place.log)
         back = f'<p class="rd-pages">{link("Back to the list", replace(place, id="").address)}</p>'
-        passages = self._passages(opened.passage_ids(trajectory))
         return Opened(
             heading=BLOCKS.join([back, *opened.heading(trajectory, name)]),
             transcript=BLOCKS.join(opened.transcript(trajectory, passages)),
-            tree=opened.tree(trajectory),
+            tree=tree_of(trajectory),
             training=(trajectory.feedback or {}).get("training", ""),
         )
 

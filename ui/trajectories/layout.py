@@ -12,7 +12,7 @@ from ui.trajectories.filters import GRADES
 from ui.trajectories.listing import PATH, grade_name
 
 SAID: list[tuple[str, str]] = [
-    ("Whatever people said", ""),
+    ("Any", ""),
     ("Approved for training", "approved"),
     ("Rejected for training", "rejected"),
     ("Answer liked", "up"),
@@ -39,27 +39,52 @@ FOCUS = "() => { const to = document.querySelector('#rd-opened'); if (to) { to.t
 
 
 @dataclass
+class Export:
+    """The parts that write trajectories out."""
+
+    kind: gr.Radio
+    button: gr.Button
+    said: gr.HTML
+    file: gr.DownloadButton
+
+
+def _lay_out_export() -> Export:
+    """Called within a ``gr.Blocks``."""
+    with gr.Accordion("Export what is listed", open=False, elem_id="rd-export"), gr.Row():
+        kind = gr.Radio(
+            [("JSONL, a trajectory a line", "jsonl"), ("Parquet, steps as nested columns", "parquet")],
+            value="jsonl",
+            label="Format",
+        )
+        with gr.Column(min_width=240):
+            button = gr.Button("Export")
+            said = gr.HTML(elem_id="rd-export-said")
+            file = gr.DownloadButton("Download", visible=False, variant="primary", elem_id="rd-download")
+    return Export(kind, button, said, file)
+
+
+@dataclass
 class Browse:
     """The parts that list and show trajectories."""
 
-    place: gr.State
     address: gr.Textbox
     notice: gr.HTML
     fields: dict[str, Any]
+    export: Export
     links: Any
     listing: gr.Markdown
     opened: gr.Column
     training: gr.Radio
     heading: gr.Markdown
     transcript: gr.Markdown
-    tree: gr.HTML
+    tree: gr.Markdown
 
 
-def lay_out_browse(place: gr.State) -> Browse:
+def lay_out_browse() -> Browse:
     """Filter, list, and what is open beside it; called within a ``gr.Blocks``."""
     latex: dict[str, Any] = {"latex_delimiters": markup.DELIMITERS, "sanitize_html": True}
     address = gr.Textbox(visible="hidden", elem_id="rd-address")
-    fields = _lay_out_filter()
+    fields, export = _lay_out_filter(), _lay_out_export()
     notice = gr.HTML(elem_id="rd-trajectories-notice")
     with (
         gr.HTML(html_template="@children", js_on_load=LINKS, elem_id="rd-browse") as links,
@@ -77,10 +102,11 @@ def lay_out_browse(place: gr.State) -> Browse:
             )
             with gr.Tabs():
                 with gr.Tab("Transcript"):
-                    transcript = gr.Markdown(elem_id="rd-done", **latex)
+                    transcript = gr.Markdown(elem_id="rd-run-transcript", **latex)
                 with gr.Tab("Tree"):
-                    tree = gr.HTML(elem_id="rd-tree")
-    return Browse(place, address, notice, fields, links, listing, opened, training, heading, transcript, tree)
+                    tree = gr.Markdown(elem_id="rd-run-tree", **latex)
+    run = opened, training, heading, transcript, tree
+    return Browse(address, notice, fields, export, links, listing, *run)
 
 
 def _lay_out_filter() -> dict[str, Any]:
@@ -98,28 +124,3 @@ def _lay_out_filter() -> dict[str, Any]:
             "since": gr.Textbox(label="From day", **day),
             "until": gr.Textbox(label="To day", **day),
         }
-
-
-@dataclass
-class Export:
-    """The parts that write trajectories out."""
-
-    kind: gr.Radio
-    button: gr.Button
-    said: gr.HTML
-    file: gr.DownloadButton
-
-
-def lay_out_export() -> Export:
-    """Called within a ``gr.Blocks``."""
-    with gr.Accordion("Export what is listed", open=False, elem_id="rd-export"), gr.Row():
-        kind = gr.Radio(
-            [("JSONL, a trajectory a line", "jsonl"), ("Parquet, steps as nested columns", "parquet")],
-            value="jsonl",
-            label="Format",
-        )
-        with gr.Column(min_width=240):
-            button = gr.Button("Export")
-            said = gr.HTML(elem_id="rd-export-said")
-            file = gr.DownloadButton("Download", visible=False, variant="primary", elem_id="rd-download")
-    return Export(kind, button, said, file)

@@ -1,18 +1,15 @@
-"""One trajectory as a page shows it, pure: what is known of it, its transcript, its tree."""
+"""One trajectory as a page shows it, pure: what is known of it, its transcript."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agent.draw import text_tree
 from agent.events import Finished, StepDone, StepStarted
 from agent.records import Step, Trajectory
 from retriever.passage import Passage
 from ui.page import markup, render
 from ui.solve.transcript import RunView
 from ui.trajectories.listing import badge, when
-
-_TREE_CHARS = 110
 
 
 def passage_ids(trajectory: Trajectory) -> list[str]:
@@ -45,12 +42,6 @@ def transcript(trajectory: Trajectory, passages: dict[str, Passage]) -> list[str
     return view.blocks
 
 
-def tree(trajectory: Trajectory) -> str:
-    """All steps as a tree."""
-    drawn = text_tree(trajectory, chars=_TREE_CHARS)
-    return f'<pre class="rd-tree" tabindex="0">{markup.escape(drawn)}</pre>'
-
-
 def _way(steps: Sequence[Step]) -> list[Step]:
     return [step for step in steps if step.chosen] or list(steps)
 
@@ -71,6 +62,7 @@ def _facts(trajectory: Trajectory, log: str) -> str:
         "Id": trajectory.id,
         "Problem's id": trajectory.problem_id,
         "Log": log,
+        "Continues": f"{more.trajectory}, step {more.step}" if (more := trajectory.continues) else "",
         "Seed": str(trajectory.seed),
         "Model": made.llm,
         "Retriever": made.retriever,
