@@ -35,7 +35,13 @@ element.addEventListener('click', (event) => {{
 window.addEventListener('popstate', () => trigger('follow', {{query: location.search}}));
 """
 WRITE_ADDRESS = "(query) => { history.replaceState(history.state, '', location.pathname + query); }"
-FOCUS = "() => { const to = document.querySelector('#rd-opened'); if (to) { to.tabIndex = -1; to.focus(); } }"
+FOCUS = """() => {
+  const to = document.querySelector('#rd-opened');
+  if (!to) return;
+  to.tabIndex = -1;
+  to.scrollTop = 0;
+  to.focus({preventScroll: getComputedStyle(to).position === 'sticky'});
+}"""
 
 
 @dataclass
