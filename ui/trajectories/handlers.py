@@ -42,9 +42,16 @@ class Handlers:
         yield from self._go(dict(parse_qsl(str(event.query or "").removeprefix("?"))))
 
     def refilter(self, place: Place, *values: str | None) -> Iterator[Updates]:
-        """The first page of what the fields ask for; what is open stays open."""
+        """The first page of what the fields ask for; what is open stays open.
+
+        A field changes also where a link set it, and then there is nothing to do. (Gradio's ``input`` tells
+        what a person did, but is silent the first time after a field was set to what it held.)
+        """
         given = {name: value or "" for name, value in zip(Filter.model_fields, values, strict=True)}
         filter_, notice = filter_of(given)
+        if filter_ == place.filter and not notice:
+            yield _SAME
+            return
         for screen in self._desk.show(Place(filter_, 1, place.id, place.log), notice):
             yield _shown(screen)
 
@@ -102,6 +109,9 @@ def _shown(screen: Screen) -> tuple[Any, ...]:
         opened.transcript,
         opened.tree,
     )
+
+
+_SAME: Updates = (gr.skip(),) * 9  # as many as `_shown` gives
 
 
 def _status(text: str) -> str:

@@ -89,9 +89,8 @@ def _difference(delta: float, interval: tuple[float, float]) -> str:
 
 def _progress(shown: Job) -> str:
     what, done, total = shown.progress
-    bar = (
-        f'<progress max="{int(total)}" value="{int(done)}"></progress>' if total else "<progress></progress>"
-    )
+    known = f' max="{int(total)}" value="{int(done)}"' if total else ""
+    bar = f'<progress aria-label="How far it is"{known}></progress>'
     share = f" ({int(done):,} of {int(total):,})" if total else ""
     return f'<p class="rd-progress">{bar}<span>{_text(what or "starting")}{share}</span></p>'
 

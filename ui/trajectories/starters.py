@@ -35,7 +35,10 @@ class Starters:
 
     def lay_out_collect(self, blocks: gr.Blocks) -> None:
         """The form of a collection; called within its tab."""
-        gr.HTML("<p>Solve many problems and keep every trajectory. It goes on when this page is closed.</p>")
+        gr.HTML(
+            "<p>Solve many problems and keep every trajectory; it goes on when this page is closed. A line "
+            'is {"id": …, "problem": …, "answer": …}, or as MATH, GSM8K and NuminaMath are published.</p>'
+        )
         file = gr.File(
             label="Problems, JSONL, 50 MB at most", file_types=UPLOAD_TYPES, type="filepath", height=120
         )
@@ -56,7 +59,8 @@ class Starters:
         """The form of a retraining; called within its tab."""
         gr.HTML(
             "<p>Learn from trajectories. The new retriever serves only where it is better on step queries, "
-            "and nowhere worse; else it is refused, and what serves goes on serving.</p>"
+            "and nowhere worse; else it is refused, and what serves goes on serving. It takes some hundred "
+            "solved problems, and hours without a GPU.</p>"
         )
         sources = gr.CheckboxGroup([], label="Learn from", elem_id="rd-sources")
         approved = gr.Checkbox(label="Also from those that a person approved, whatever their answer")

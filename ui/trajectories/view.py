@@ -49,9 +49,9 @@ class Trajectories:
         with gr.Tabs():
             with gr.Tab("Browse"):
                 self._build_browse(blocks, place)
-            with gr.Tab("Collect"):
+            with gr.Tab("Collect"), gr.Column(elem_classes="rd-form"):
                 self._starters.lay_out_collect(blocks)
-            with gr.Tab("Retrain"):
+            with gr.Tab("Retrain"), gr.Column(elem_classes="rd-form"):
                 self._starters.lay_out_retrain(blocks)
 
     def _build_browse(self, blocks: gr.Blocks, place: gr.State) -> None:
@@ -61,9 +61,11 @@ class Trajectories:
         screen = [place, page.address, page.notice, page.listing, *opened]
         fields = list(page.fields.values())
         blocks.load(on.load, None, [*fields, *screen], **QUIET)
-        page.links.follow(on.follow, None, [*fields, *screen], **QUIET).then(None, js=FOCUS, **QUIET)
+        page.links.follow(on.follow, None, [*fields, *screen], trigger_mode="always_last", **QUIET).then(
+            None, js=FOCUS, **QUIET
+        )
         for field in fields:
-            field.input(on.refilter, [place, *fields], screen, trigger_mode="always_last", **QUIET)
+            field.change(on.refilter, [place, *fields], screen, trigger_mode="always_last", **QUIET)
         page.training.input(on.judge, [place, page.training], screen, **QUIET)
         page.address.change(None, page.address, None, js=WRITE_ADDRESS, **QUIET)
         parts: list[Any] = [export.button, export.said, export.file]

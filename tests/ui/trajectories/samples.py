@@ -27,13 +27,15 @@ def run(number: int, **more: Any) -> Trajectory:
         step(6, "answer", r"So \boxed{42}."),
     ]
     values: dict[str, Any] = {
+        "steps": steps,
         "id": f"run-{number}",
         "problem": f"Problem {number}: what is $x^{number}$?",
         "grade": "correct",
         "usage": Usage(completion_tokens=100 + number, seconds=2.0),
         "created": f"2026-11-{1 + number % 28:02d}T10:00:{number % 60:02d}+00:00",
     }
-    return trajectory(steps, **values | more)
+    values |= more
+    return trajectory(values.pop("steps"), **values)
 
 
 def search(**more: Any) -> Trajectory:
