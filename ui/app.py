@@ -61,7 +61,7 @@ def views(studio: Studio, queue: Queue) -> list[View]:
             settings.home,
             studio.passages,
             Jobs(settings.home, environment(settings)),
-            may_run=os.name == "posix" and not settings.without_auth,  # with processes in groups, and locks
+            may_run=os.name == "posix" and not settings.without_auth,
         ),
         Models(studio, may_change=not settings.without_auth),
     ]

@@ -98,7 +98,7 @@ def filter_of(parameters: Mapping[str, str]) -> tuple[Filter, str]:
 
 
 def address(filter_: Filter, *, page: int = 1, opened: str = "", log: str = "") -> str:
-    """The query part of the page's address, from ``?`` on.
+    """The query part of the page's address, from ``?`` on; empty where there is nothing to say.
 
     Args:
         filter_: What is listed.
@@ -109,7 +109,7 @@ def address(filter_: Filter, *, page: int = 1, opened: str = "", log: str = "") 
     given = filter_.model_dump(exclude_defaults=True)
     given |= {"page": page} if page > 1 else {}
     given |= {"id": opened, "in": log} if opened else {}
-    return f"?{urlencode(given)}"
+    return f"?{urlencode(given)}" if given else ""
 
 
 def _one_of(value: str, allowed: tuple[str, ...]) -> str:

@@ -34,7 +34,7 @@ element.addEventListener('click', (event) => {{
 }});
 window.addEventListener('popstate', () => trigger('follow', {{query: location.search}}));
 """
-WRITE_ADDRESS = "(query) => { history.replaceState(history.state, '', location.pathname + (query === '?' ? '' : query)); }"
+WRITE_ADDRESS = "(query) => history.replaceState(history.state, '', location.pathname + query)"
 FOCUS = """() => {
   const to = document.querySelector('#rd-opened');
   if (!to) return;

@@ -91,7 +91,7 @@ def _pages(page: Page, filter_: Filter) -> str:
 
 def _nothing(filter_: Filter) -> str:
     if filter_ != ALL:
-        told = f"Nothing matches. {link('Clear the filter', '?')}"
+        told = f"Nothing matches. {link('Clear the filter', '')}"
     else:
         told = (
             "No trajectory yet. Every question asked in Solve leaves one here, "

@@ -26,7 +26,7 @@ def page_of(home: Path, *asked: Filter, number: int = 1) -> Page:
 
 
 def links(shown: str) -> list[dict[str, str]]:
-    found = re.findall(r'href="trajectories\?([^"]*)"', shown)
+    found = re.findall(r'href="trajectories\??([^"]*)"', shown)
     return [dict(parse_qsl(html.unescape(query))) for query in found]
 
 

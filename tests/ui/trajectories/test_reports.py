@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from training.gate import Compared
+from training.retrain_records import RetrainReport
 from ui.jobs import Job, State
 from ui.trajectories import reports
 
@@ -22,11 +24,21 @@ def job(state: State = "running", **more: Any) -> Job:
     return Job(**values | more)
 
 
-SET = {"n": 40, "promoted": {"ndcg@10": 51.24}, "new": {"ndcg@10": 60.0}, "delta": 8.76, "ci95": [2.0, 15.5]}
-REPORT = {
-    "promoted": False, "name": "", "over": "", "reasons": ["worse on titles: −2.0 <i>"],
-    "steps": [40, 8.76, [2.0, 15.5]], "compared": {"steps": SET, "titles": SET | {"delta": -2.0}},
-}  # fmt: skip
+def report(**more: Any) -> dict[str, Any]:
+    """What ``rader retrain --json`` prints."""
+    means = {"recall@10": 1.0, "mrr@10": 1.0}
+    made: dict[str, Any] = {
+        "n": 40, "new": means | {"ndcg@10": 60.0}, "promoted": means | {"ndcg@10": 51.24},
+        "new_ci95": (50.0, 70.0), "delta": 8.76, "ci95": (2.0, 15.5), "differences": (8.76,) * 40,
+    }  # fmt: skip
+    sets = {"steps": Compared(of_steps=True, **made), "titles": Compared(of_steps=False, **made)}
+    values: dict[str, Any] = {
+        "promoted": False, "name": "", "over": "", "reasons": ("worse on titles: −2.0 <i>",),
+        "steps": (40, 8.76, (2.0, 15.5)), "triples": 900, "indexed": 0, "folder": "", "skipped": (),
+        "table": "",
+        "compared": {name: each.model_dump(exclude={"differences"}) for name, each in sets.items()},
+    }  # fmt: skip
+    return RetrainReport(**values | more).model_dump(mode="json")
 
 
 @pytest.mark.parametrize(
@@ -54,7 +66,7 @@ def test_every_state_is_told(shown: Job, says: str) -> None:
 
 
 def test_the_gates_table_and_its_refusal() -> None:
-    told = reports.retrained(REPORT)
+    told = reports.retrained(report())
     assert told.count("<tr>") == 4
     assert "<td>40</td><td>51.2</td><td>60.0</td><td>+8.8 (+2.0 to +15.5)</td>" in told
     assert "the untrained base goes on serving" in told
@@ -62,7 +74,7 @@ def test_the_gates_table_and_its_refusal() -> None:
 
 
 def test_the_gates_promotion() -> None:
-    told = reports.retrained(REPORT | {"promoted": True, "name": "rader-2", "reasons": []})
+    told = reports.retrained(report(promoted=True, name="rader-2", reasons=()))
     assert "Promoted." in told
     assert "rader-2 serves from now on" in told
     assert "Refused" not in told
