@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from training.gate import Compared
-from training.retrain_records import RetrainReport
+from training.retrain.gate import Compared
+from training.retrain.records import RetrainReport
 from ui.jobs import Job, State
 from ui.trajectories import reports
 

@@ -6,8 +6,10 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from agent.feedback import FeedbackLog
@@ -179,6 +181,31 @@ def test_a_phone_shows_one_thing_at_a_time(page: Page) -> None:
     expect(page.locator("#rd-filter")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     page.set_viewport_size({"width": 1280, "height": 860})
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(page: Page, url: str, scheme: Any) -> None:
+    page.emulate_media(color_scheme=scheme)
+    opened(page, f"{url}?id=run-90")
+    expect(page.locator("#rd-opened details.rd-relevant")).to_contain_text("onerror")  # statements are there
+    found = {"transcript": findings(page)}
+    page.get_by_role("tab", name="Tree").click()
+    page.get_by_role("button", name="Export what is listed").click()
+    for tab in ("Browse", "Collect", "Retrain"):
+        page.get_by_role("tab", name=tab).click()
+        page.wait_for_timeout(500)  # what is unfolded moves
+        found[tab] = findings(page)
+    assert found == {name: [] for name in found}
+
+
+def findings(page: Page) -> list[tuple[str, list[Any]]]:
+    """What axe calls serious or critical, and where."""
+    found = Axe().run(page).response["violations"]
+    return [
+        (one["id"], [node["target"] for node in one["nodes"]])
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]
 
 
 def test_two_browsers_do_not_cross(page: Page, browser: Browser, url: str) -> None:
