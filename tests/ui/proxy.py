@@ -23,7 +23,9 @@ _OWN = {"connection", "transfer-encoding", "keep-alive"}  # of each connection, 
 def stripping(prefix: str, upstream: str) -> Iterator[str]:
     """Serve ``upstream`` below ``prefix``; its address, with a slash at the end."""
     port = free_port("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(_app(prefix, upstream), port=port, log_level="warning", ws="none"))
+    server = uvicorn.Server(
+        uvicorn.Config(_app(prefix, upstream), port=port, log_level="critical", ws="none")
+    )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

@@ -88,19 +88,22 @@ def test_axe_finds_nothing_serious(
     assert found == {view.name: [] for view in everything}
 
 
+def sign_in(page: Page, password: str) -> None:
+    page.get_by_label("username").fill("ann")
+    page.get_by_label("password").fill(password)
+    page.get_by_role("button", name="Login").click()
+
+
 def test_signing_in_behind_a_proxy_that_takes_off_a_prefix(browser: Browser, everything: list[View]) -> None:
     app = build_app(everything)
     upstream = serve(app, port=0, access=Access(Users({"ann": "one"}), root_path="/rader"))
     with stripping("/rader", upstream) as url:
         page = browser.new_context().new_page()
         page.goto(f"{url}{everything[-1].path}")
-        page.get_by_label("username").fill("ann")
-        page.get_by_label("password").fill("two")
-        page.get_by_role("button", name="Login").click()
+        sign_in(page, "two")
         expect(page.get_by_text("Incorrect")).to_be_visible()
         assert findings(page) == []
-        page.get_by_label("password").fill("one")
-        page.get_by_role("button", name="Login").click()
+        sign_in(page, "one")
         is_there(page, everything[-1])
         for view in everything:
             page.get_by_role("navigation").get_by_role("link", name=view.name, exact=True).click()
