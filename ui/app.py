@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import gradio as gr
 
+from ui.compare.view import Compare
 from ui.page import theme
 from ui.page.frame import View, head
 from ui.ports import free_port
@@ -37,7 +39,11 @@ def build_app(views: Sequence[View]) -> gr.Blocks:
 
 def views(studio: Studio) -> list[View]:
     """All views over one installation, in the order of the navigation."""
-    return [Solve(studio.solver, studio.settings.agent, _about(studio))]
+    agent = studio.settings.agent
+    return [
+        Solve(studio.solver, agent, _about(studio)),
+        Compare(studio.retriever_for, partial(studio.solver, retrieves=False), agent.without),
+    ]
 
 
 def _about(studio: Studio) -> str:

@@ -44,7 +44,11 @@ class Retrieval:
         self._encoders: dict[str, Encoder] = {}
         self._indexes: dict[str, Index] = {}
         self._exact: dict[tuple[str, str], ExactIndex] = {}
-        self._making = threading.RLock()  # the page asks for solvers from several threads
+        # The page asks for solvers and searches from several threads. These are taken in this order: an index
+        # may take minutes to build, and only those who search by its encoder wait for it.
+        self._making = threading.RLock()
+        self._opening: dict[str, threading.Lock] = {}
+        self._loading = threading.Lock()
 
     @cached_property
     def store(self) -> ModelStore:
@@ -72,7 +76,7 @@ class Retrieval:
         from retriever.presets import encoder_for
 
         settings = self.settings
-        with self._making:
+        with self._loading:
             if name not in self._encoders:
                 self._encoders[name] = encoder_for(
                     name,
@@ -122,8 +126,8 @@ class Retrieval:
         """`retriever` with the encoder of a mode, which is another one once another is promoted."""
         from retriever.search import Retriever
 
-        with self._making:
-            chosen = choose(self.settings, mode)
+        chosen = choose(self.settings, mode)
+        with self._opening.setdefault(chosen.name, threading.Lock()):
             if chosen.name not in self._indexes:
                 self._indexes[chosen.name] = self._opened(chosen)
             index = self._indexes[chosen.name]
