@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from ui.compare.view import Compare
 from ui.jobs import Jobs
 from ui.models.view import Models
 from ui.page import theme
@@ -57,6 +59,7 @@ def views(studio: Studio, queue: Queue) -> list[View]:
     settings = studio.settings
     return [
         Solve(studio.solver, settings.agent, _about(studio), queue),
+        Compare(studio.retriever_for, partial(studio.solver, retrieves=False), settings.agent.without),
         Trajectories(
             settings.home,
             studio.passages,

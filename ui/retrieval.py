@@ -58,7 +58,11 @@ class Retrieval:
         self._indexes: dict[_Made, Index] = {}
         self._read_from: Index | None = None
         self._exact: dict[tuple[str, str], ExactIndex] = {}
-        self._making = threading.RLock()  # the page asks for solvers from several threads
+        # The page asks for solvers and searches from several threads. These are taken in this order: an index
+        # may take minutes to build, and only those who search by its encoder wait for it.
+        self._making = threading.RLock()
+        self._opening: dict[_Made, threading.Lock] = {}
+        self._loading = threading.Lock()
 
     @cached_property
     def store(self) -> ModelStore:
@@ -87,7 +91,7 @@ class Retrieval:
 
         settings = self.settings
         made = _made(name)
-        with self._making:
+        with self._loading:
             if made not in self._encoders:
                 self._encoders[made] = encoder_for(
                     name,
@@ -137,9 +141,9 @@ class Retrieval:
         """`retriever` with the encoder of a mode, which is another one once another is promoted."""
         from retriever.search import Retriever
 
-        with self._making:
-            chosen = choose(self.settings, mode)
-            made = _made(chosen.name)
+        chosen = choose(self.settings, mode)
+        made = _made(chosen.name)
+        with self._opening.setdefault(made, threading.Lock()):
             if made not in self._indexes:
                 self._indexes[made] = self._opened(chosen)
             index = self._indexes[made]

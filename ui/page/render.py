@@ -31,7 +31,10 @@ _VERDICTS: dict[Verdict | None, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class Card:
-    """One passage found: ``open`` says whether its statement is unfolded."""
+    """One passage found: ``open`` says whether its statement is unfolded.
+
+    ``rank`` from 1 and ``marks``, words about the passage, are there where passages are compared.
+    """
 
     id: str
     title: str
@@ -41,6 +44,8 @@ class Card:
     scores: tuple[tuple[str, str], ...]
     verdict: Verdict | None
     reason: str
+    rank: int | None = None
+    marks: tuple[str, ...] = ()
 
     @property
     def open(self) -> bool:
@@ -158,13 +163,15 @@ def lookup(shown: Lookup) -> str:
 def card(shown: Card) -> str:
     """A theorem card: title and verdict always in sight, statement and score split unfolded on demand."""
     style, verdict = _VERDICTS[shown.verdict]
-    badge = f'<span class="rd-badge">{verdict}</span>' if verdict else ""
+    rank = f'<span class="rd-rank">{shown.rank}</span> ' if shown.rank else ""
+    badges = [f'<span class="rd-badge">{mark}</span>' for mark in (verdict, *shown.marks) if mark]
     reason = f'<p class="rd-reason">{markup.inline(shown.reason)}</p>' if shown.reason else ""
     scores = "".join(f"<span><b>{name}</b> {value}</span>" for name, value in shown.scores)
     use = f'<p class="rd-use">{markup.inline(shown.use_when)}</p>' if shown.use_when else ""
     return (
         f'<details class="rd-card rd-{style}"{" open" if shown.open else ""}>'
-        f'<summary><span class="rd-title">{markup.inline(shown.title)}</span>{badge}{reason}</summary>'
+        f'<summary>{rank}<span class="rd-title">{markup.inline(shown.title)}</span>'
+        f"{''.join(badges)}{reason}</summary>"
         f'{_text(_statement(shown))}{use}<p class="rd-scores">{scores}</p></details>'
     )
 

@@ -1,0 +1,195 @@
+"""Compare: the same steps asked of several retrievers, as a view of the app."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from functools import partial
+from typing import Any
+
+import gradio as gr
+
+from retriever.errors import RaderError
+from ui.compare import render
+from ui.compare.asked import Asked
+from ui.compare.chart import chart
+from ui.compare.draft import Draft, MakeSolver
+from ui.compare.examples import example, examples
+from ui.compare.gold import Gold
+from ui.compare.layout import Visit, lay_out
+from ui.compare.ranks import Comparison
+from ui.compare.search import RetrieverFor, Search
+from ui.page.frame import QUIET
+from ui.page.render import notice
+
+AT_ONCE = 4  # comparisons over all visitors, and drafts; more wait in line
+SEARCHING: dict[str, Any] = {
+    **QUIET, "concurrency_limit": AT_ONCE, "concurrency_id": "compare", "trigger_mode": "multiple",
+}  # fmt: skip
+# The page's address is that of the comparison it shows: a reload gives the same again.
+ADDRESS = """(link) => {
+  if (!link) return link;
+  const url = new URL(link, location.href);
+  history.replaceState(history.state, "", url);
+  return link === "?" ? "" : url.href;
+}"""
+
+THERE_ALREADY = "There are steps already. Empty the box first, and the model writes its own."
+
+Screen = tuple[Any, ...]  # status, link, chart, results, gold, the accordion of examples
+SAME: Screen = tuple(gr.skip() for _ in range(6))
+UNFILLED: Screen = tuple(gr.skip() for _ in range(6))  # the form as it is
+
+
+class Compare:
+    """Ask retrievers the steps of a solution; nothing is loaded until then, and no language model at all.
+
+    Args:
+        retriever_for: The retriever of a mode; called in a thread, may block, may raise ``RaderError``.
+        make_solver: Makes what writes steps where a visitor wants that; likewise.
+        without: Kinds of passages that the agent does not ask for.
+    """
+
+    name = "Compare"
+    path = "compare"
+    tagline = "Retrieval by reasoning: every step is a query, every retriever a column."
+    wide = True
+
+    def __init__(
+        self, retriever_for: RetrieverFor, make_solver: MakeSolver, without: Sequence[str] = ()
+    ) -> None:
+        self._search = Search(retriever_for, without)
+        self._make_solver = make_solver
+
+    def build(self, blocks: gr.Blocks) -> None:
+        """Lay the view out and wire it."""
+        page = lay_out()
+        asked, filled = [page.visit, *page.form, page.gold], [*page.form, *page.screen]
+        written = [page.steps, page.write, page.stop, page.written]
+        draft = page.write.click(
+            self._write, [page.visit, page.problem, page.steps], written,
+            concurrency_limit=AT_ONCE, concurrency_id="draft", **QUIET,
+        )  # fmt: skip
+        page.stop.click(_stop, [page.visit], None, **QUIET)
+        begin = [page.compare.click, page.problem.submit, page.steps.submit]
+        events = [
+            gr.on(begin, self._compare, asked, page.screen, **SEARCHING),
+            gr.on(page.choices, self._compare_again, asked, page.screen, **SEARCHING),
+            draft.then(self._compare_written, asked, page.screen, **SEARCHING),
+            blocks.load(self._load, [page.visit], filled, **SEARCHING),
+        ]
+        for button, each in zip(page.buttons, examples(), strict=True):
+            events.append(button.click(partial(self._show, each.asked), [page.visit], filled, **SEARCHING))
+        for event in events:
+            event.then(None, page.link, page.link, js=ADDRESS, **QUIET)
+
+    async def _compare(self, visit: Visit, *form: Any) -> AsyncIterator[Screen]:
+        try:
+            asked = _asked(form)
+        except RaderError as error:
+            yield _refused(error)
+            return
+        async for screen in self._screens(visit, asked):
+            yield screen
+
+    async def _compare_again(self, visit: Visit, *form: Any) -> AsyncIterator[Screen]:
+        """After a choice: only where there is a comparison that it changes."""
+        if visit.asked is None or _same(form, visit.asked):
+            yield SAME
+            return
+        async for screen in self._compare(visit, *form):
+            yield screen
+
+    async def _compare_written(self, visit: Visit, *form: Any) -> AsyncIterator[Screen]:
+        """After the model wrote, if its text is whole."""
+        if visit.draft is None or not visit.draft.whole:
+            yield SAME
+            return
+        async for screen in self._compare(visit, *form):
+            yield screen
+
+    async def _load(self, visit: Visit, request: gr.Request) -> AsyncIterator[Screen]:
+        """What the page's address asks for."""
+        parameters = dict(request.query_params)
+        try:
+            name = parameters.get("example")
+            asked = (Asked() if name is None else example(name).asked).changed_by(parameters)
+        except RaderError as error:
+            yield (*UNFILLED, *_refused(error))
+            return
+        if not asked.problem and not asked.steps:
+            yield (*UNFILLED, *SAME)
+            return
+        async for filled in self._show(asked, visit):
+            yield filled
+
+    async def _show(self, asked: Asked, visit: Visit) -> AsyncIterator[Screen]:
+        """Fill the form, then compare."""
+        form: Screen = (asked.problem, asked.steps, list(asked.columns), asked.query, asked.code, asked.shown)
+        async for screen in self._screens(visit, asked):
+            yield (*form, *screen)
+            form = UNFILLED
+
+    async def _screens(self, visit: Visit, asked: Asked) -> AsyncIterator[Screen]:
+        """The screens of a comparison, until it is complete or the visitor asks for another."""
+        visit.turn += 1
+        turn = visit.turn
+        try:
+            gold = await self._search.gold(asked.gold)
+            visit.asked = asked = asked.model_copy(update={"gold": gold.names})
+            async for comparison in self._search.compare(asked, gold):
+                if visit.turn != turn:
+                    return
+                yield _screen(asked, gold, comparison)
+        except RaderError as error:
+            yield _refused(error)
+
+    async def _write(self, visit: Visit, problem: str, steps: str) -> AsyncIterator[Screen]:
+        """Stream the model's steps into their box, which is nobody else's meanwhile."""
+        if steps.strip():
+            yield gr.skip(), gr.skip(), gr.skip(), notice(THERE_ALREADY)
+            return
+        visit.draft = draft = Draft(self._make_solver)
+        yield gr.Textbox(interactive=False), gr.Button(interactive=False), gr.Button(interactive=True), ""
+        async with aclosing(draft.write(problem)) as texts:
+            async for text in texts:
+                yield text, gr.skip(), gr.skip(), gr.skip()
+        box = gr.Textbox(draft.text, interactive=True)
+        yield box, gr.Button(interactive=True), gr.Button(interactive=False), notice(draft.fault)
+
+
+# It touches a task of the event loop, so it runs there and not in a thread.
+async def _stop(visit: Visit) -> None:
+    if visit.draft is not None:
+        visit.draft.stop()
+
+
+def _asked(form: Sequence[Any]) -> Asked:
+    names = ("problem", "steps", "columns", "query", "code", "shown", "gold")
+    return Asked.of(**dict(zip(names, form, strict=True)))
+
+
+def _same(form: Sequence[Any], asked: Asked) -> bool:
+    """Whether a form still says what was asked for last; one that cannot be used says something else."""
+    try:
+        return _asked(form) == asked
+    except RaderError:
+        return False
+
+
+def _refused(error: RaderError) -> Screen:
+    return (notice(str(error)), *SAME[1:])
+
+
+def _screen(asked: Asked, gold: Gold, comparison: Comparison) -> Screen:
+    link = asked.link()
+    named = {one.id: one.title or one.id for one in (*gold.passages, *gold.offers, *comparison.passages)}
+    names = gr.Dropdown([(title, key) for key, title in named.items()], value=list(asked.gold))
+    return (
+        render.status(comparison, link),
+        gr.Textbox(link or "?", visible=bool(link)),
+        "".join(map(notice, gold.problems)) + chart(comparison),
+        render.results(comparison),
+        names,
+        gr.Accordion(open=False),
+    )
