@@ -14,7 +14,8 @@ Grade = Literal["correct", "wrong", "ungradable"]
 Verdict = Literal["relevant", "irrelevant"]
 Decided = Literal["holds", "fails", "unknown"]
 Outcome = Literal["finished", "stopped", "failed"]
-_OPTIONAL_KEYS = ("checks", "visits", "value", "reward", "pruned", "chosen")
+_OPTIONAL_KEYS = ("checks", "visits", "value", "reward", "pruned", "chosen")  # of a step
+_OPTIONAL = ("feedback", "continues")  # of a trajectory
 
 
 class Record(BaseModel):
@@ -118,11 +119,20 @@ class Fingerprints(Record):
     config: str
 
 
+class Continues(Record):
+    """Where a run took its first steps from: step ``step`` of a trajectory and those before it. That step's
+    text may be another: a person changed it."""
+
+    trajectory: str
+    step: int
+
+
 class Trajectory(Record):
     """One attempt at a problem, whole: every step, the answer and how it was graded.
 
     ``grade`` and ``reward`` are None where no gold answer is known. ``outcome`` says whether the run came
-    to its end; ``error`` is the one line that the user saw if it did not.
+    to its end; ``error`` is the one line that the user saw if it did not. ``continues`` is there where the
+    first steps are not the run's own.
     """
 
     schema_: Literal[1] = Field(default=1, alias="schema")
@@ -142,6 +152,7 @@ class Trajectory(Record):
     usage: Usage
     created: str
     feedback: dict[str, str] | None = None
+    continues: Continues | None = None
 
     def to_record(self) -> dict[str, Any]:
         """The trajectory as DESIGN's object; optional keys that say nothing are left out."""
@@ -152,7 +163,7 @@ class Trajectory(Record):
             for key in _OPTIONAL_KEYS:
                 if step[key] is None or step[key] is False or step[key] in ("", []):
                     del step[key]
-        return {key: value for key, value in record.items() if key != "feedback" or value}
+        return {key: value for key, value in record.items() if key not in _OPTIONAL or value}
 
     def to_json(self) -> str:
         """The trajectory as one line of JSON."""
