@@ -1,7 +1,7 @@
 """What a running agent tells whoever watches: the page, the terminal, a test.
 
 A run is a stream of ``StepStarted``, ``Token``… , ``StepDone`` for each step and one ``Finished`` at its
-end, whatever the end was.
+end, whatever the end was. Where many attempts are made, ``Grown`` tells now and then how the tree stands.
 """
 
 from __future__ import annotations
@@ -42,6 +42,15 @@ class StepDone:
 
 
 @dataclass(frozen=True)
+class Grown:
+    """The tree of ``mcts``, ``cot@n`` or ``rag@n`` as it stands: its finished steps by number, marked with
+    visits, value, votes and what was pruned; ``planned`` as in ``Trajectory``."""
+
+    steps: tuple[Step, ...]
+    planned: int | None = None
+
+
+@dataclass(frozen=True)
 class Finished:
     """The run is over and its trajectory logged. ``cause`` is there where it failed."""
 
@@ -49,4 +58,4 @@ class Finished:
     cause: RaderError | None = None
 
 
-Event = StepStarted | Token | StepDone | Finished
+Event = StepStarted | Token | StepDone | Grown | Finished

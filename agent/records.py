@@ -14,8 +14,8 @@ Grade = Literal["correct", "wrong", "ungradable"]
 Verdict = Literal["relevant", "irrelevant"]
 Decided = Literal["holds", "fails", "unknown"]
 Outcome = Literal["finished", "stopped", "failed"]
-_OPTIONAL_KEYS = ("checks", "visits", "value", "reward", "pruned", "chosen")  # of a step
-_OPTIONAL = ("feedback", "continues")  # of a trajectory
+_OPTIONAL_KEYS = ("checks", "visits", "value", "reward", "vote", "pruned", "chosen")  # of a step
+_OPTIONAL = ("planned", "feedback", "continues")  # of a trajectory
 
 
 class Record(BaseModel):
@@ -76,8 +76,9 @@ class Step(Record):
     verdicts on the claims of a thought or an answer.
 
     In a tree (METHOD, Search) ``visits`` is how many rollouts went through the step (N) and ``value`` the sum
-    of their rewards (Q); ``reward`` is that of a rollout that ended here; ``pruned`` says why nothing follows
-    the step; ``chosen`` marks the path of the answer given.
+    of their rewards (Q); ``reward`` is that of a rollout that ended here, ``vote`` the first step that boxed
+    the answer it votes for, maybe itself; ``pruned`` says why nothing follows the step; ``chosen`` marks the
+    path of the answer given.
     """
 
     n: int
@@ -91,6 +92,7 @@ class Step(Record):
     visits: int | None = None
     value: int | None = None
     reward: Literal[0, 1] | None = None
+    vote: int | None = None
     pruned: str = ""
     chosen: bool = False
 
@@ -131,8 +133,9 @@ class Trajectory(Record):
     """One attempt at a problem, whole: every step, the answer and how it was graded.
 
     ``grade`` and ``reward`` are None where no gold answer is known. ``outcome`` says whether the run came
-    to its end; ``error`` is the one line that the user saw if it did not. ``continues`` is there where the
-    first steps are not the run's own.
+    to its end; ``error`` is the one line that the user saw if it did not. ``planned`` is how many attempts a
+    search or a vote might have made; one that stops early makes fewer. ``continues`` is there where the first
+    steps are not the run's own.
     """
 
     schema_: Literal[1] = Field(default=1, alias="schema")
@@ -150,6 +153,7 @@ class Trajectory(Record):
     fingerprints: Fingerprints
     seed: int
     usage: Usage
+    planned: int | None = None
     created: str
     feedback: dict[str, str] | None = None
     continues: Continues | None = None

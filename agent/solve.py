@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from agent.answers import boxed, grade
 from agent.checkpoints import open_checkpoints
-from agent.events import Event, Finished, StepDone, StepStarted, Token
+from agent.events import Event, Finished, Grown, StepDone, StepStarted, Token
 from agent.llm import ChatModel
 from agent.log import TrajectoryLog
 from agent.nodes import Searcher
@@ -30,6 +30,7 @@ from agent.state import (
     Strategy,
     begun,
     config_fingerprint,
+    parse_strategy,
 )
 from retriever.errors import BadInputError, RaderError, StorageError
 
@@ -156,8 +157,10 @@ class Solver:
                 if mode == "custom":
                     run.note(event)
                     yield event
-                else:
-                    run.count(event)
+                    continue
+                run.count(event)
+                if parse_strategy(run.strategy).votes:
+                    yield run.grown()
 
     async def _close(self, run: _Run) -> Trajectory:
         trajectory = await asyncio.to_thread(run.trajectory, self.fingerprints(run.strategy))
@@ -241,6 +244,14 @@ class _Run:
         self.steps |= {step["n"]: Step.model_validate(step) for step in state.get("steps", ())}
         self._result = state.get("result", self._result)
 
+    def grown(self) -> Grown:
+        """The tree as it stands."""
+        return Grown(tuple(self._marked(self.steps)), self._planned)
+
+    @property
+    def _planned(self) -> int | None:
+        return (self._result or {}).get("planned")
+
     def _all_steps(self) -> list[Step]:
         """Every step by its number, unfinished ones as far as they came, marked by the search."""
         begun = {
@@ -248,9 +259,11 @@ class _Run:
             for n, one in self._open.items()
             if self._texts[n].strip()
         }
+        return self._marked(begun | self.steps)
+
+    def _marked(self, steps: dict[int, Step]) -> list[Step]:
         marks = {mark["n"]: mark for mark in (self._result or {}).get("marks", ())}
-        every = sorted((begun | self.steps).items())
-        return [step.model_copy(update=marks.get(n, {})) for n, step in every]
+        return [step.model_copy(update=marks.get(n, {})) for n, step in sorted(steps.items())]
 
     def trajectory(self, fingerprints: Fingerprints) -> Trajectory:
         """What is kept of the run, graded where a gold answer is known."""
@@ -276,5 +289,6 @@ class _Run:
             fingerprints=fingerprints,
             seed=self.seed,
             usage=self.usage.model_copy(update={"seconds": seconds}),
+            planned=self._planned,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )

@@ -110,6 +110,11 @@ class Plan(NamedTuple):
     graph: str
     samples: int | None = None
 
+    @property
+    def votes(self) -> bool:
+        """Whether many attempts are made, of which the majority answers."""
+        return self.samples is not None or self.graph == "mcts"
+
 
 def parse_strategy(strategy: str) -> Plan:
     """The plan that a strategy's name stands for.

@@ -154,9 +154,9 @@ class Tree:
         return max(groups.values(), key=rank)[0]  # the first of equals: groups stand as they were found
 
     def result(self) -> dict[str, Any]:
-        """The answer of the vote; and marks of every node: visits, value, reward, and ``chosen`` where the
-        path of that answer goes through it."""
-        winner = self.winner()
+        """The answer of the vote; and marks of every node: visits, value, reward, vote, and ``chosen`` where
+        the path of that answer goes through it."""
+        winner, groups = self.winner(), {rollout["n"]: rollout["group"] for rollout in self.rollouts}
         chosen = set(self.path(winner["n"])) if winner else set()
         marks = [
             {
@@ -164,6 +164,7 @@ class Tree:
                 "visits": self.visits[n],
                 "value": self.value[n],
                 "reward": self.rewards.get(n),
+                "vote": groups.get(n),
                 "chosen": n in chosen,
             }
             for n in sorted(self.steps)

@@ -65,7 +65,7 @@ async def sample(state: SearchState, sampler: Sampler) -> Update:
     update = joined(await together(jobs, sampler.config.parallel))
     for step in update["steps"]:
         rollouts = [*rollouts, await ballot(step, rollouts, state["problem"]["answer"])]
-    result = Tree([*state["steps"], *update["steps"]], rollouts).result()
+    result = Tree([*state["steps"], *update["steps"]], rollouts).result() | {"planned": sampler.samples}
     return {**update, "rollouts": rollouts[len(state["rollouts"]) :], "result": result}
 
 

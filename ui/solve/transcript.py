@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from agent.events import Event, Finished, StepDone, StepStarted, Token
+from agent.events import Event, Finished, Grown, StepDone, StepStarted, Token
 from agent.records import Action, Step, Trajectory, Turn
 from ui.page import render
 from ui.page.render import Lookup, Thought
@@ -27,12 +27,14 @@ class RunView:
         blocks: Finished blocks, never changed again.
         open: The block being written.
         texts: The thoughts, for the conversation's history.
+        grown: The tree of a search or a vote, once there is something of it.
         finished: The trajectory, once the run is over.
     """
 
     blocks: list[str] = field(default_factory=list)
     open: Thought | Lookup | None = None
     texts: list[str] = field(default_factory=list)
+    grown: Grown | None = None
     finished: Trajectory | None = None
     phase: str = "Starting"
     tokens: int = 0
@@ -48,6 +50,8 @@ class RunView:
             self._write(event.text)
         elif isinstance(event, StepDone):
             self._finish(event)
+        elif isinstance(event, Grown):
+            self.grown = event
         else:
             self._close()
             self._end(event)
