@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
+from collections.abc import Sequence
 
 from agent.records import Step, Trajectory
 from agent.transcript import cut
@@ -24,14 +25,14 @@ def text_tree(trajectory: Trajectory, *, chars: int = 72) -> str:
 
     ``*`` marks the path of the answer given. A step that alone follows another stands right below it.
     """
-    children = _children(trajectory)
+    below = children(trajectory.steps)
     lines = [_plain(trajectory.problem, chars)]
-    waiting = _below(children[0], "")
+    waiting = _below(below[0], "")
     while waiting:
         step, lead, hang = waiting.pop()
         mark = "*" if step.chosen else " "
         lines.append(f"{lead}{mark}{_head(step)}  {_plain(_said(step), chars)}".rstrip())
-        waiting += _below(children[step.n], hang)
+        waiting += _below(below[step.n], hang)
     return "\n".join(lines)
 
 
@@ -39,7 +40,7 @@ def mermaid(trajectory: Trajectory, *, chars: int = 48) -> str:
     """The tree as a Mermaid flowchart; labels show the first ``chars`` characters said."""
     nodes, edges = [f'  n0["{_quoted(trajectory.problem, chars)}"]'], []
     classes: dict[str, list[str]] = {"chosen": [], "pruned": []}
-    for parent, steps in _children(trajectory).items():
+    for parent, steps in children(trajectory.steps).items():
         for step in steps:
             nodes.append(f'  n{step.n}["{_quoted(_head(step), 80)}<br/>{_quoted(_said(step), chars)}"]')
             edges.append(f"  n{parent} --> n{step.n}")
@@ -49,13 +50,13 @@ def mermaid(trajectory: Trajectory, *, chars: int = 48) -> str:
     return "\n".join(["flowchart TD", *nodes, *edges, _STYLES, *styled])
 
 
-def _children(trajectory: Trajectory) -> dict[int, list[Step]]:
-    """Steps by the number of the one they follow, 0 for the problem."""
-    known = {step.n for step in trajectory.steps}
-    children: dict[int, list[Step]] = defaultdict(list)
-    for step in trajectory.steps:
-        children[step.parent if step.parent in known and step.parent is not None else 0].append(step)
-    return children
+def children(steps: Sequence[Step]) -> dict[int, list[Step]]:
+    """Steps by the number of the one they follow, 0 for the problem; of a number given twice the last."""
+    known = {step.n: step for step in steps}
+    found: dict[int, list[Step]] = defaultdict(list)
+    for step in known.values():
+        found[step.parent if step.parent in known and step.parent is not None else 0].append(step)
+    return found
 
 
 def _below(steps: list[Step], hang: str) -> list[tuple[Step, str, str]]:

@@ -150,7 +150,11 @@ async def backpropagate(state: SearchState, search: Search) -> Update:
     terminal = next(step for step in state["steps"] if step["n"] == state["cursor"])
     rollout = await ballot(terminal, rollouts, state["problem"]["answer"])
     tree = Tree(state["steps"], [*rollouts, rollout], config=search.config)
-    return {"rollouts": [rollout], "cursor": ROOT, "result": tree.result() | {"planned": search.config.rollouts}}
+    return {
+        "rollouts": [rollout],
+        "cursor": ROOT,
+        "result": tree.result() | {"planned": search.config.rollouts},
+    }
 
 
 def _after_backpropagate(state: SearchState, search: Search) -> str:

@@ -179,9 +179,13 @@ def _statement(shown: Card) -> str:
 
 def result(answer: str) -> str:
     r"""The answer, boxed: typeset where it can be, as text where not."""
-    boxed = f"\\boxed{{{answer}}}"
-    shown = markup.typeset(boxed, display=True) if renderable(boxed) else markup.plain(answer)
-    return _block("result", "Answer", _text(shown))
+    return _block("result", "Answer", _text(boxed(answer, display=True)))
+
+
+def boxed(answer: str, *, display: bool = False) -> str:
+    """An answer in its box, as a formula where it can be one."""
+    formula = f"\\boxed{{{answer}}}"
+    return markup.typeset(formula, display=display) if renderable(formula) else markup.plain(answer)
 
 
 def error(message: str) -> str:
