@@ -7,8 +7,8 @@ import sqlite3
 import time
 import unicodedata
 import uuid
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractContextManager, aclosing, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from agent.answers import boxed, grade
 from agent.checkpoints import open_checkpoints
 from agent.events import Event, Finished, Grown, StepDone, StepStarted, Token
+from agent.given import Given
 from agent.llm import ChatModel
 from agent.log import TrajectoryLog
 from agent.nodes import Searcher
@@ -72,6 +73,7 @@ class Solver:
         search: How ``mcts`` searches.
         samples: How ``cot@n`` and ``rag@n`` draw.
         callbacks: LangChain's, told of every node, model call and search; a tracer is one.
+        held: Entered while a run is under way: whoever serves the model does not end it meanwhile.
     """
 
     llm: ChatModel
@@ -85,11 +87,20 @@ class Solver:
     search: SearchConfig = field(default_factory=SearchConfig)
     samples: SampleConfig = field(default_factory=SampleConfig)
     callbacks: Sequence[BaseCallbackHandler] = ()
+    held: Callable[[], AbstractContextManager[object]] = nullcontext
 
     async def solve(
-        self, problem: Problem, strategy: Strategy = "steps", *, seed: int = 0, run_id: str = ""
+        self,
+        problem: Problem,
+        strategy: Strategy = "steps",
+        *,
+        seed: int = 0,
+        run_id: str = "",
+        given: Given | None = None,
     ) -> AsyncGenerator[Event]:
         """Events of one run, ``Finished`` last; a run whose ``run_id`` was cut off goes on from there.
+
+        Steps that are ``given`` stand at its beginning as if it had made them; no event tells of them.
 
         Stopping the iteration (``aclose``, cancellation) stops the model; what was done is logged as
         ``stopped``. An error of the model's server ends the run as ``failed``, its steps kept.
@@ -97,14 +108,15 @@ class Solver:
         Raises:
             StorageError: the trajectory cannot be logged.
         """
-        run = _Run(run_id or uuid.uuid4().hex, problem, strategy, seed, time.perf_counter())
+        run = _Run(run_id or uuid.uuid4().hex, problem, strategy, seed, time.perf_counter(), given)
         try:
-            async with (
-                open_checkpoints(self.checkpoints) as saver,
-                aclosing(self._events(run, saver)) as events,
-            ):
-                async for event in events:
-                    yield event
+            with self.held():
+                async with (
+                    open_checkpoints(self.checkpoints) as saver,
+                    aclosing(self._events(run, saver)) as events,
+                ):
+                    async for event in events:
+                        yield event
         except RaderError as error:
             run.fail(error)
         except (OSError, sqlite3.Error) as error:
@@ -192,6 +204,7 @@ class _Run:
     strategy: Strategy
     seed: int
     started: float
+    given: Given | None = None
     outcome: Outcome = "finished"
     cause: RaderError | None = None
 
@@ -204,7 +217,9 @@ class _Run:
 
     def start(self) -> AgentState:
         """The state in which a run begins."""
-        return begun(self.problem, self.strategy, self.seed)
+        given = self.given.steps if self.given else ()
+        self.steps = {step.n: step for step in given}
+        return begun(self.problem, self.strategy, self.seed, given)
 
     def resume(self, kept: dict[str, Any]) -> None:
         """Take over the steps of a run that was cut off; the graph itself goes on from its checkpoint.
@@ -291,4 +306,5 @@ class _Run:
             usage=self.usage.model_copy(update={"seconds": seconds}),
             planned=self._planned,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
+            continues=self.given.continues if self.given else None,
         )
