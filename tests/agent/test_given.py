@@ -17,9 +17,10 @@ from tests.scripted import ScriptedServer
 
 ONE_ROLLOUT = SearchConfig(rollouts=1)
 HIT = StepHit(id="vieta", title="Vieta's Formulas", score=1.0, verdict="relevant")
+FAILS = Check(claim="1=2", verdict="fails", span=(0, 3))
 LINE = (
     Step(
-        n=1, action="think", text="Guess.", checks=(Check(claim="1=2", verdict="fails", span=(0, 3)),), ms=5.0
+        n=1, action="think", text="Guess.", checks=(FAILS,), ms=5.0
     ),
     Step(n=2, action="query", text="sums of roots", parent=1),
     Step(n=3, action="retrieve", text="1 passages", hits=(HIT,), parent=2),
@@ -160,7 +161,7 @@ async def test_a_search_grows_below_the_changed_step(n: int, text: str) -> None:
         done = await outcome(searcher(server, ONE_ROLLOUT), **made("mcts", n, text, TREE))
     changed = next(step for step in done.steps if step.text == text)
     assert (changed.visits, changed.chosen) == (1, True)
-    assert [step.parent for step in done.steps if step.n > changed.n][0] == changed.n
+    assert next(step.parent for step in done.steps if step.n > changed.n) == changed.n
     assert done.answer == "5"
 
 
