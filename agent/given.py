@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent.answers import boxed
+from agent.draw import path
 from agent.records import Action, Check, Continues, Record, Step
 from retriever.errors import BadInputError
 
@@ -43,21 +44,11 @@ def given(trajectory: str, steps: Sequence[Step], n: int, text: str, checks: Seq
         raise BadInputError(f"the step has {len(text):,} characters; at most {MOST_CHARS:,}", "Shorten it")
     if boxed(text) is not None:
         raise BadInputError(r"the step gives the answer already", r"Take \boxed{…} out of it to go on")
-    *before, last = (_placed(step, place) for place, step in enumerate(_path(known, n), 1))
+    *before, last = (_placed(step, place) for place, step in enumerate(path(known, n), 1))
     # What was found out about the old text says nothing of the new one.
     action = "think" if last.action == "answer" else last.action
     changed = last.model_copy(update={"action": action, "text": text, "checks": tuple(checks)})
     return Given(continues=Continues(trajectory=trajectory, step=n), steps=(*before, changed))
-
-
-def _path(steps: dict[int, Step], n: int) -> list[Step]:
-    """The steps from the first to ``n``."""
-    path: list[Step] = []
-    place: int | None = n
-    while place in steps:
-        path.append(steps[place])
-        place = steps[place].parent
-    return path[::-1]
 
 
 def _placed(step: Step, place: int) -> Step:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import gradio as gr
 
+from ui.offer import offer_of
 from ui.page import theme
 from ui.page.frame import View, head
 from ui.ports import free_port
+from ui.solve.conversations import Conversations
 from ui.solve.view import Solve
 
 if TYPE_CHECKING:
@@ -37,13 +40,16 @@ def build_app(views: Sequence[View]) -> gr.Blocks:
 
 def views(studio: Studio) -> list[View]:
     """All views over one installation, in the order of the navigation."""
-    return [Solve(studio.solver, studio.settings.agent, _about(studio))]
+    settings = studio.settings
+    kept = Conversations(settings.home / "conversations.sqlite")
+    return [
+        Solve(studio.solver_for, kept, settings.agent, offer=partial(offer_of, studio), about=_about(studio)),
+    ]
 
 
 def _about(studio: Studio) -> str:
     settings = studio.settings
-    model = settings.llm_url or settings.model
-    return f"{model}, {settings.agent.retriever} retrieval with {studio.encoder.name}"
+    return f"{settings.llm_url or settings.model}, passages encoded by {studio.encoder.name}"
 
 
 def launch(

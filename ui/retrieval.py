@@ -118,12 +118,18 @@ class Retrieval:
         """
         return self.retriever_for(self.settings.agent.retriever)
 
-    def retriever_for(self, mode: Mode) -> Retriever:
-        """`retriever` with the encoder of a mode, which is another one once another is promoted."""
+    def retriever_for(self, mode: Mode, settings: Settings | None = None) -> Retriever:
+        """`retriever` with the encoder of a mode, which is another one once another is promoted.
+
+        Args:
+            mode: How to search.
+            settings: In place of the installation's own, to name a trained encoder.
+        """
         from retriever.search import Retriever
 
+        settings = settings or self.settings
         with self._making:
-            chosen = choose(self.settings, mode)
+            chosen = choose(settings, mode)
             if chosen.name not in self._indexes:
                 self._indexes[chosen.name] = self._opened(chosen)
             index = self._indexes[chosen.name]
@@ -134,7 +140,7 @@ class Retrieval:
             reranker=self.reranker,
             rerank_depth=self.settings.rerank_depth,
             promoted=chosen.trained,
-            label=self._label(self.settings),
+            label=self._label(settings),
         )
 
     def _opened(self, chosen: Chosen) -> Index:

@@ -19,9 +19,7 @@ ONE_ROLLOUT = SearchConfig(rollouts=1)
 HIT = StepHit(id="vieta", title="Vieta's Formulas", score=1.0, verdict="relevant")
 FAILS = Check(claim="1=2", verdict="fails", span=(0, 3))
 LINE = (
-    Step(
-        n=1, action="think", text="Guess.", checks=(FAILS,), ms=5.0
-    ),
+    Step(n=1, action="think", text="Guess.", checks=(FAILS,), ms=5.0),
     Step(n=2, action="query", text="sums of roots", parent=1),
     Step(n=3, action="retrieve", text="1 passages", hits=(HIT,), parent=2),
     Step(n=4, action="reflect", text="1 of 1 relevant", hits=(HIT,), parent=3),

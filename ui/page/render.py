@@ -19,6 +19,7 @@ from ui.page.latex import renderable
 
 PASSAGE_CHARS = 6000
 QUERY_CHARS = 400
+CHANGED = "changed by you"
 
 _PARTS: dict[ScorePart, str] = {"dense": "dense", "bm25": "BM25", "rerank": "rerank"}
 _CLAIMS: dict[Decided, str] = {"holds": "hold", "fails": "do not hold", "unknown": "cannot be told"}
@@ -50,10 +51,14 @@ class Card:
 
 @dataclass
 class Thought:
-    """A thought or an answer being written; seconds, tokens and checks are known once it is ``done``."""
+    """A thought or an answer being written; seconds, tokens and checks are known once it is ``done``.
+
+    ``changed`` says that a person wrote it, of a look-up its query or what it recalls.
+    """
 
     title: str
     text: str = ""
+    changed: bool = False
     done: bool = False
     seconds: float = 0.0
     tokens: int = 0
@@ -65,6 +70,7 @@ class Lookup:
     """A query and what came of it."""
 
     query: str = ""
+    changed: bool = False
     cards: tuple[Card, ...] | None = None
     recall: str = ""
     recalled: str = ""
@@ -116,6 +122,7 @@ def question(text: str) -> str:
 def thought(shown: Thought) -> str:
     """A thought with its title, and with its cost once complete; a formula shows once it is closed."""
     meta = f"{duration(shown.seconds)} · {counted(shown.tokens, 'token')}" if shown.seconds else ""
+    meta = CHANGED if shown.changed else meta
     body = markup.blocks(shown.text, final=shown.done)
     text = _text(body) if body else _waiting()
     return _block("thought", shown.title, text + checks(shown.checks), meta=meta)
@@ -154,7 +161,7 @@ def lookup(shown: Lookup) -> str:
         source = f" ({markup.inline(shown.recalled)})" if shown.recalled else ""
         recall = markup.inline(shown.recall, final=shown.done)
         parts.append(f'<p class="rd-text rd-recall"><strong>Recall{source}:</strong> {recall}</p>')
-    return _block("lookup", "Looking for:", "".join(parts))
+    return _block("lookup", "Looking for:", "".join(parts), meta=CHANGED if shown.changed else "")
 
 
 def card(shown: Card) -> str:
@@ -206,6 +213,20 @@ def closing(trajectory: Trajectory) -> str:
 def footer(text: str) -> str:
     """A quiet line that ends a run."""
     return f'<p class="rd-footer">{markup.inline(text)}</p>'
+
+
+def fold(title: str, blocks: Sequence[str], *, meta: str = "", unfolded: bool = False) -> str:
+    """Blocks behind a line that unfolds them.
+
+    Args:
+        title: The line, text.
+        blocks: HTML of this module.
+        meta: HTML at the end of the line.
+        unfolded: Whether they are seen at once.
+    """
+    line = f'<span>{markup.inline(title)}</span><span class="rd-meta">{meta}</span>'
+    opened = " open" if unfolded else ""
+    return f'<details class="rd-fold"{opened}><summary>{line}</summary>{"".join(blocks)}</details>'
 
 
 def status(phase: str, seconds: float, tokens: int) -> str:
