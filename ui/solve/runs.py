@@ -20,11 +20,10 @@ from agent.solve import Solver
 from retriever.errors import BadInputError, RaderError
 from ui.solve.choices import Choices
 from ui.solve.conversations import Conversations, Exchange, State
-from ui.solve.queue import Queue, Ticket
+from ui.solve.queue import RUNS, Queue, Ticket
 from ui.solve.retelling import opening
 from ui.solve.transcript import RunView
 
-PLACES = 8  # runs at once, over all visitors
 GRACE_SECONDS = 60.0  # that a run goes on unseen: a reload, a laptop that sleeps for a moment
 FRAME_SECONDS = 0.1
 TICK_SECONDS = 1.0
@@ -52,7 +51,7 @@ class Live:
     exchange: Exchange
     problem: Problem
     given: Given | None
-    ticket: Ticket
+    ticket: Ticket = field(default_factory=Ticket)
     view: RunView = field(init=False)
     viewers: set[asyncio.Event] = field(default_factory=set)
     started: float = field(default_factory=time.perf_counter)
@@ -96,7 +95,7 @@ class Runs:
     Args:
         make_solver: Makes the solver of one run; called in a thread, may block, may raise ``RaderError``.
         conversations: Where they are kept.
-        places: Runs at once; more wait in line.
+        queue: Where they wait for their turn; default one of their own.
         grace: Seconds that a run goes on while no page shows it.
     """
 
@@ -105,14 +104,19 @@ class Runs:
         make_solver: MakeSolver,
         conversations: Conversations,
         *,
-        places: int = PLACES,
+        queue: Queue | None = None,
         grace: float = GRACE_SECONDS,
     ) -> None:
-        self.queue = Queue(places)
+        self._queue = queue or Queue(RUNS)
         self._make_solver = make_solver
         self._conversations = conversations
         self._grace = grace
         self._live: dict[str, Live] = {}
+
+    @property
+    def under_way(self) -> int:
+        """How many there are, those in line too."""
+        return len(self._live)
 
     def of(self, conversation: str) -> Live | None:
         """The run of a conversation, if there is one under way."""
@@ -128,7 +132,7 @@ class Runs:
         """
         if conversation in self._live:
             raise BadInputError("One question at a time", "Stop the running one first")
-        live = Live(conversation, exchange, problem, given, Ticket(self.queue))
+        live = Live(conversation, exchange, problem, given)
         self._live[conversation] = live
         live.task = asyncio.create_task(self._run(live))
         self._leave_to_itself(live)
@@ -189,7 +193,7 @@ class Runs:
         """How a run ended, and the line that says why."""
         try:
             await self._keep(live)
-            async with self.queue.place(live.ticket):
+            async with self._queue.place(live.ticket):
                 live.started = time.perf_counter()
                 await self._read(live)
         except asyncio.CancelledError:

@@ -16,6 +16,7 @@ from ui.solve.choices import MakeOffer, Offer, remembered, usual
 from ui.solve.conversations import Conversations
 from ui.solve.layout import EXAMPLES, Page, chosen, lay_out, offered, summary
 from ui.solve.listing import listing
+from ui.solve.queue import Queue
 from ui.solve.runs import GRACE_SECONDS, MakeSolver, Runs
 from ui.solve.transcript import editable
 
@@ -39,6 +40,7 @@ class Solve:
         defaults: Initial depth, hits and retriever, and limits.
         offer: Tells what there is to choose from; called in a thread whenever the page is loaded.
         about: What answers here (model, retriever, index), plain text under the choices.
+        queue: Where runs wait for their turn, shared with whoever else has runs.
         grace: Seconds that a run goes on while no page shows it.
     """
 
@@ -55,9 +57,10 @@ class Solve:
         *,
         offer: MakeOffer = Offer,
         about: str = "",
+        queue: Queue | None = None,
         grace: float = GRACE_SECONDS,
     ) -> None:
-        self._chat = Chat(Runs(make_solver, conversations, grace=grace), conversations, defaults)
+        self._chat = Chat(Runs(make_solver, conversations, queue=queue, grace=grace), conversations, defaults)
         self._defaults = defaults
         self._offer = offer
         self._about = about
@@ -89,9 +92,9 @@ class _Wiring:
         self._wire_editor()
         self._wire_desk()
         page.box.stop(self._stop, [visit], None, **QUIET)
-        shown = [page.chooser.strategy, page.chooser.retriever, page.chooser.model]
+        shown = page.chooser.strategy, page.chooser.retriever, page.chooser.model
         for part in shown:
-            part.change(_summarise, shown, page.chooser.panel, **QUIET)
+            part.change(_summarise, list(shown), page.chooser.panel, **QUIET)
 
     def _wire_editor(self) -> None:
         page, editor = self.page, self.page.editor

@@ -20,6 +20,7 @@ from tests.ui.conftest import SolverFor
 from ui.solve.chat import Chat, Screen, Visit
 from ui.solve.choices import Choices
 from ui.solve.conversations import Conversations
+from ui.solve.queue import Queue
 from ui.solve.runs import MakeSolver, Runs
 
 LONG = "word " * 400
@@ -233,7 +234,7 @@ async def test_nobody_opens_what_is_anothers(solver_for: SolverFor, chat_for: Ch
 async def test_a_run_waits_in_line_and_can_be_stopped_there(solver_for: SolverFor, tmp_path: Path) -> None:
     kept = Conversations(tmp_path / "conversations.sqlite")
     with ScriptedServer([LONG], delay=0.02) as server:
-        chat = Chat(Runs(solver_for(server), kept, places=1), kept, AgentConfig())
+        chat = Chat(Runs(solver_for(server), kept, queue=Queue(1)), kept, AgentConfig())
         first, second = Visit("me"), Visit("you")
         assert await chat.ask(first, "Q", STEPS)
         await until_it_says(chat, first, "word")
