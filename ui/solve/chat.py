@@ -46,6 +46,7 @@ class Visit:
 
     Attributes:
         owner: Whose conversations it may see.
+        secret: What tells its browser from others.
         conversation: The one it shows; without an id it is not begun.
         blocks: Of the exchanges whose runs are over.
         notice: One line beside the box.
@@ -53,6 +54,7 @@ class Visit:
     """
 
     owner: str = ""
+    secret: str = ""
     conversation: Conversation = field(default_factory=lambda: Conversation("", ""))
     blocks: list[str] = field(default_factory=list)
     notice: str = ""

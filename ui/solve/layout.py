@@ -111,7 +111,9 @@ def lay_out(defaults: AgentConfig, about: str) -> Page:
     address = gr.Textbox(visible="hidden", elem_id="rd-address")
     listing = gr.HTML(elem_id="rd-listing")
     with gr.Row(elem_id="rd-desk"):
-        anew = gr.Button("New conversation", size="sm", scale=0, min_width=150, elem_id="rd-new")
+        anew = gr.Button(
+            "New conversation", size="sm", scale=0, min_width=150, visible=False, elem_id="rd-new"
+        )
         desk = _lay_out_desk()
     with gr.Column(elem_id="rd-welcome") as welcome:
         gr.HTML(f"<h2>What shall we solve?</h2><p>{HINT} {KEYS}</p>")
@@ -139,7 +141,7 @@ def lay_out(defaults: AgentConfig, about: str) -> Page:
 def _lay_out_desk() -> Desk:
     with gr.Accordion("Rename or delete", open=False, visible=False, elem_id="rd-tidy") as panel:
         title = gr.Textbox(label="Title", submit_btn="Rename", lines=1, max_lines=1)
-        delete = gr.Button("Delete this conversation", size="sm", variant="stop", elem_id="rd-delete")
+        delete = gr.Button("Delete this conversation", size="sm", elem_id="rd-delete")
         with gr.Row(visible=False, elem_id="rd-sure") as sure:
             gr.HTML("<p>Delete it for good? The log of trajectories keeps its runs.</p>")
             confirm = gr.Button("Delete for good", size="sm", variant="stop")
@@ -189,8 +191,9 @@ def _lay_out_choices(defaults: AgentConfig, about: str) -> Chooser:
 def offered(chooser: Chooser, offer: Offer, choices: Choices) -> dict[Any, Any]:
     """What the chooser's parts offer, and what is chosen of it."""
     named = choices.strategy if choices.strategy in STRATEGIES else "steps"
+    model = choices.model or next(iter(offer.models), None)
     return {
-        chooser.panel: gr.Accordion(label=summary(named, choices.retriever, choices.model)),
+        chooser.panel: gr.Accordion(label=summary(named, choices.retriever, model)),
         chooser.strategy: gr.Radio(value=named),
         chooser.depth: gr.Slider(value=choices.depth),
         chooser.hits: gr.Slider(value=choices.hits),
@@ -198,9 +201,7 @@ def offered(chooser: Chooser, offer: Offer, choices: Choices) -> dict[Any, Any]:
             list(offer.sources), value=list(choices.sources), visible=len(offer.sources) > 1
         ),
         chooser.retriever: gr.Dropdown(_retrievers(offer.retrievers), value=choices.retriever),
-        chooser.model: gr.Dropdown(
-            list(offer.models), value=choices.model or None, visible=len(offer.models) > 0
-        ),
+        chooser.model: gr.Dropdown(list(offer.models), value=model, visible=len(offer.models) > 0),
     }
 
 

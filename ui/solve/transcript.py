@@ -209,6 +209,13 @@ def editable(steps: Sequence[Step]) -> list[tuple[str, int]]:
     ]
 
 
+def likely(steps: Sequence[Step]) -> int:
+    """The step that is changed most likely: the last thought, since a conclusion leaves little to go on with;
+    0 where there is none."""
+    line = [step for step in steps if step.chosen] or steps
+    return max((step.n for step in line if step.action == "think" and step.text), default=0)
+
+
 def _undecided(shown: Lookup) -> bool:
     """Whether a query may still turn out to be the model's NONE."""
     return shown.cards is None and "NONE".startswith(shown.query.strip("\"'. ").upper()[:4])

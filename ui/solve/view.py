@@ -18,7 +18,7 @@ from ui.solve.layout import EXAMPLES, Page, chosen, lay_out, offered, summary
 from ui.solve.listing import listing
 from ui.solve.queue import Queue
 from ui.solve.runs import GRACE_SECONDS, MakeSolver, Runs
-from ui.solve.transcript import editable
+from ui.solve.transcript import editable, likely
 
 Update = dict[Any, Any]
 
@@ -124,7 +124,7 @@ class _Wiring:
     def _around(self) -> list[Any]:
         page, desk, editor = self.page, self.page.desk, self.page.editor
         return [
-            page.listing, page.address, page.welcome, page.done, page.live, page.tree, page.status,
+            page.listing, page.address, page.anew, page.welcome, page.done, page.live, page.tree, page.status,
             page.go_on, page.box, desk.panel, desk.title, desk.sure, editor.panel, editor.step, editor.text,
         ]  # fmt: skip
 
@@ -137,6 +137,7 @@ class _Wiring:
         return {
             page.listing: listing(listed, here.id),
             page.address: here.id,
+            page.anew: gr.Button(visible=bool(here.id)),
             page.welcome: gr.Column(visible=not screen.done),
             page.go_on: gr.Button(visible=chat.unfinished(visit)),
             page.box: gr.Textbox(submit_btn=not running and "Send", stop_btn=running and "Stop"),
@@ -156,7 +157,7 @@ class _Wiring:
         lines = editable(last.steps) if last and not running else []
         if not lines or last is None:
             return {editor.panel: gr.Accordion(visible=False)}
-        n = lines[-1][1]
+        n = likely(last.steps) or lines[-1][1]
         return {
             editor.panel: gr.Accordion(visible=True, open=False),
             editor.step: gr.Dropdown(lines, value=n),
@@ -166,9 +167,7 @@ class _Wiring:
     # Handlers
 
     async def _arrive(self, visit: Visit, browser: Any, request: gr.Request) -> Update:
-        kept = browser if isinstance(browser, dict) else {}
-        secret = str(kept.get("secret") or secrets.token_hex(16))
-        visit.owner = owner(request.username, secret)
+        kept = _identify(visit, browser, request)
         if conversation := request.query_params.get("c", ""):
             await self.chat.open(visit, conversation)
         offer = await asyncio.to_thread(self.offer)
@@ -177,16 +176,16 @@ class _Wiring:
         update = await self._now(visit)
         if question := request.query_params.get("q", ""):
             update[self.page.box] = gr.Textbox(question, submit_btn="Send", stop_btn=False)
-        update[self.page.browser] = {**kept, "secret": secret}
+        update[self.page.browser] = kept
         return update | offered(self.page.chooser, offer, choices)
 
-    async def _ask(self, visit: Visit, browser: dict[str, Any], text: str, *choices: Any) -> Update:
-        wanted = chosen(*choices)
+    async def _ask(self, visit: Visit, browser: Any, request: gr.Request, text: str, *choices: Any) -> Update:
+        kept, wanted = _identify(visit, browser, request), chosen(*choices)
         taken = await self.chat.ask(visit, text, wanted)
         update = await self._now(visit)
         if taken:
             update[self.page.box] = gr.Textbox("", submit_btn=False, stop_btn="Stop")
-            update[self.page.browser] = {**browser, "choices": wanted.model_dump(mode="json")}
+            update[self.page.browser] = {**kept, "choices": wanted.model_dump(mode="json")}
         return update
 
     async def _after(self, visit: Visit) -> Update:
@@ -217,6 +216,14 @@ class _Wiring:
     async def _delete(self, visit: Visit) -> Update:
         await self.chat.delete(visit)
         return await self._now(visit)
+
+
+def _identify(visit: Visit, browser: Any, request: gr.Request) -> dict[str, Any]:
+    """Settle whose a tab is, by the first handler that runs; what the browser is to remember."""
+    kept = browser if isinstance(browser, dict) else {}
+    visit.secret = visit.secret or str(kept.get("secret") or secrets.token_hex(16))
+    visit.owner = owner(request.username, visit.secret)
+    return {**kept, "secret": visit.secret}
 
 
 def owner(username: str | None, secret: str) -> str:
