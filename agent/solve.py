@@ -160,6 +160,7 @@ class Solver:
             run.resume(kept)  # before anything is done: it may be the wrong run
         # "sync": a step's state is on disk before the next step begins, so a kill repeats at most one step.
         how: Any = {"stream_mode": ["custom", "updates"], "durability": "sync" if saver else None}
+        votes = parse_strategy(run.strategy).votes
         events: Any = graph.astream(None if kept else run.start(), settings, **how)
         async with aclosing(events) as stream:
             async for mode, event in stream:
@@ -168,7 +169,7 @@ class Solver:
                     yield event
                     continue
                 run.count(event)
-                if parse_strategy(run.strategy).votes:
+                if votes and any("steps" in added for added in event.values()):
                     yield run.grown()
 
     async def _close(self, run: Run) -> Trajectory:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
+from agent.log import TrajectoryLog
 from ui.offer import offer_of
 from ui.page import theme
 from ui.page.frame import View, head
 from ui.ports import free_port
 from ui.solve.conversations import Conversations
+from ui.solve.feedback import Feedback
 from ui.solve.view import Solve
 
 if TYPE_CHECKING:
@@ -42,8 +44,16 @@ def views(studio: Studio) -> list[View]:
     """All views over one installation, in the order of the navigation."""
     settings = studio.settings
     kept = Conversations(settings.home / "conversations.sqlite")
+    log = TrajectoryLog(settings.home / "trajectories.jsonl")
     return [
-        Solve(studio.solver_for, kept, settings.agent, offer=partial(offer_of, studio), about=_about(studio)),
+        Solve(
+            studio.solver_for,
+            kept,
+            settings.agent,
+            offer=partial(offer_of, studio),
+            about=_about(studio),
+            feedback=Feedback(log, lambda: studio.retriever),
+        ),
     ]
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from agent.records import Check, Decided, StepHit, Trajectory, Verdict
 from agent.transcript import cut
 from retriever.passage import Passage, ScorePart
-from ui.page import markup
+from ui.page import feedback, markup
 from ui.page.latex import renderable
 
 PASSAGE_CHARS = 6000
@@ -67,7 +67,7 @@ class Thought:
 
 @dataclass
 class Lookup:
-    """A query and what came of it."""
+    """A query and what came of it; ``run`` and the query's step ``n`` are for feedback on it."""
 
     query: str = ""
     changed: bool = False
@@ -75,6 +75,8 @@ class Lookup:
     recall: str = ""
     recalled: str = ""
     done: bool = False
+    run: str = ""
+    n: int = 0
 
 
 def cards(hits: Sequence[StepHit], passages: dict[str, Passage]) -> tuple[Card, ...]:
@@ -156,16 +158,25 @@ def lookup(shown: Lookup) -> str:
     query = markup.inline(cut(shown.query, QUERY_CHARS))
     parts = [f'<p class="rd-query">{query}</p>' if query else _waiting()]
     if shown.cards is not None:
-        parts += [card(one) for one in shown.cards] or ['<p class="rd-note">Nothing new was found.</p>']
+        parts += [card(one, shown.run) for one in shown.cards] or [
+            '<p class="rd-note">Nothing new was found.</p>'
+        ]
     if shown.recall:
         source = f" ({markup.inline(shown.recalled)})" if shown.recalled else ""
         recall = markup.inline(shown.recall, final=shown.done)
         parts.append(f'<p class="rd-text rd-recall"><strong>Recall{source}:</strong> {recall}</p>')
+    if shown.done and shown.run:
+        parts.append(feedback.right(shown.run, shown.n))
     return _block("lookup", "Looking for:", "".join(parts), meta=CHANGED if shown.changed else "")
 
 
-def card(shown: Card) -> str:
-    """A theorem card: title and verdict always in sight, statement and score split unfolded on demand."""
+def card(shown: Card, run: str = "") -> str:
+    """A theorem card: title and verdict always in sight, statement and score split unfolded on demand.
+
+    Args:
+        shown: The card.
+        run: The run that found it; where it is known, the card asks whether the theorem helped.
+    """
     style, verdict = _VERDICTS[shown.verdict]
     badge = f'<span class="rd-badge">{verdict}</span>' if verdict else ""
     reason = f'<p class="rd-reason">{markup.inline(shown.reason)}</p>' if shown.reason else ""
@@ -174,7 +185,8 @@ def card(shown: Card) -> str:
     return (
         f'<details class="rd-card rd-{style}"{" open" if shown.open else ""}>'
         f'<summary><span class="rd-title">{markup.inline(shown.title)}</span>{badge}{reason}</summary>'
-        f'{_text(_statement(shown))}{use}<p class="rd-scores">{scores}</p></details>'
+        f'{_text(_statement(shown))}{use}<p class="rd-scores">{scores}</p>'
+        f"{feedback.helped(run, shown.id, shown.title) if run else ''}</details>"
     )
 
 
@@ -207,7 +219,7 @@ def closing(trajectory: Trajectory) -> str:
     thoughts = sum(step.action in ("think", "answer") for step in steps)
     counts = {"token": usage.completion_tokens, "step": thoughts, "look-up": looked}
     parts = [counted(count, noun) for noun, count in counts.items() if count]
-    return footer(" · ".join([duration(usage.seconds), *parts]))
+    return footer(" · ".join([duration(usage.seconds), *parts])) + feedback.answered(trajectory.id)
 
 
 def footer(text: str) -> str:

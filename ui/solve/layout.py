@@ -11,6 +11,9 @@ from agent.state import AgentConfig, Strategy
 from ui.page import markup
 from ui.solve.chat import Visit
 from ui.solve.choices import ALL_RETRIEVERS, Choices, Offer
+from ui.solve.feedback import Feedback
+from ui.solve.saving import Saving
+from ui.solve.teaching import Teaching
 
 STRATEGIES: dict[Strategy, tuple[str, str]] = {
     "steps": ("Step by step", "thinks one step at a time and looks a theorem up when a step calls for one"),
@@ -100,9 +103,11 @@ class Page:
     go_on: gr.Button
     box: gr.Textbox
     chooser: Chooser
+    teaching: Teaching | None
+    saving: Saving | None
 
 
-def lay_out(defaults: AgentConfig, about: str) -> Page:
+def lay_out(defaults: AgentConfig, about: str, feedback: Feedback | None = None) -> Page:
     """Make the page's parts; called within a ``gr.Blocks``."""
     visit = gr.State(Visit())
     # Encrypted with a key that everybody has: else a restart of the server would lose it. What it holds opens
@@ -114,7 +119,7 @@ def lay_out(defaults: AgentConfig, about: str) -> Page:
         anew = gr.Button(
             "New conversation", size="sm", scale=0, min_width=150, visible=False, elem_id="rd-new"
         )
-        desk = _lay_out_desk()
+        desk, saving = _lay_out_desk(feedback)
     with gr.Column(elem_id="rd-welcome") as welcome:
         gr.HTML(f"<h2>What shall we solve?</h2><p>{HINT} {KEYS}</p>")
         examples = [
@@ -127,6 +132,7 @@ def lay_out(defaults: AgentConfig, about: str) -> Page:
         tree = gr.Markdown(elem_id="rd-tree", **latex)
         editor = _lay_out_editor()
     with gr.Column(elem_id="rd-composer"):
+        teaching = Teaching(feedback) if feedback else None
         with gr.Row(elem_id="rd-state"):
             status = gr.HTML(elem_id="rd-status")
             go_on = gr.Button("Go on", size="sm", scale=0, visible=False, elem_id="rd-go-on")
@@ -134,19 +140,21 @@ def lay_out(defaults: AgentConfig, about: str) -> Page:
         chooser = _lay_out_choices(defaults, about)
     return Page(
         visit, browser, address, listing, anew, desk, welcome, examples,
-        done, live, tree, editor, status, go_on, box, chooser,
+        done, live, tree, editor, status, go_on, box, chooser, teaching, saving,
     )  # fmt: skip
 
 
-def _lay_out_desk() -> Desk:
-    with gr.Accordion("Rename or delete", open=False, visible=False, elem_id="rd-tidy") as panel:
+def _lay_out_desk(feedback: Feedback | None) -> tuple[Desk, Saving | None]:
+    label = "Rename, save or delete" if feedback else "Rename or delete"
+    with gr.Accordion(label, open=False, visible=False, elem_id="rd-tidy") as panel:
         title = gr.Textbox(label="Title", submit_btn="Rename", lines=1, max_lines=1)
+        saving = Saving(feedback) if feedback else None
         delete = gr.Button("Delete this conversation", size="sm", elem_id="rd-delete")
         with gr.Row(visible=False, elem_id="rd-sure") as sure:
             gr.HTML("<p>Delete it for good? The log of trajectories keeps its runs.</p>")
             confirm = gr.Button("Delete for good", size="sm", variant="stop")
             keep = gr.Button("Keep it", size="sm")
-    return Desk(panel, title, delete, sure, confirm, keep)
+    return Desk(panel, title, delete, sure, confirm, keep), saving
 
 
 def _lay_out_editor() -> Editor:

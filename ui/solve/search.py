@@ -25,12 +25,13 @@ class SearchView(RunView):
 
     _begun: dict[int, RunView] = field(default_factory=dict)
     _shown: set[int] = field(default_factory=set)
+    _drawn: tuple[Grown, str] | None = None
 
     def apply(self, event: Event) -> None:
         """Take in one event."""
         if isinstance(event, StepStarted):
             self.phase = PHASES[event.action] + self._attempt()
-            self._begun[event.n] = RunView()
+            self._begun[event.n] = RunView(self.run)
             self._begun[event.n].apply(event)
         elif isinstance(event, Token) and event.n in self._begun:
             self._begun[event.n].apply(event)
@@ -66,7 +67,9 @@ class SearchView(RunView):
         """The tree as it stands, until the run is over: then a block shows it."""
         if self.grown is None or self.finished is not None:
             return ""
-        return tree.growing(self.grown, self.run)
+        if self._drawn is None or self._drawn[0] is not self.grown:  # asked ten times a second
+            self._drawn = self.grown, tree.growing(self.grown, self.run)
+        return self._drawn[1]
 
     def tail(self) -> Step | None:
         """None: a search goes on from its last whole node."""
@@ -100,7 +103,7 @@ class SearchView(RunView):
 
     def _path(self, end: Step) -> RunView:
         """The steps from the first to ``end`` as a run of their own."""
-        view = RunView(changed=self.changed)
+        view = RunView(self.run, self.changed)
         view.restore(path(self.steps, end.n), self.passages)
         view.stop()
         return view

@@ -123,7 +123,7 @@ class RunView:
             self.open = Thought(self._title(event.action), changed=changed)
         elif event.action == "query":
             self._close()
-            self.open = Lookup(changed=changed)
+            self.open = Lookup(changed=changed, run=self.run, n=event.n)
         elif event.action == "summarise" and isinstance(self.open, Lookup):
             self.open.changed = changed
 

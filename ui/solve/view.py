@@ -14,6 +14,7 @@ from ui.page.frame import QUIET
 from ui.solve.chat import Chat, Screen, Visit
 from ui.solve.choices import MakeOffer, Offer, remembered, usual
 from ui.solve.conversations import Conversations
+from ui.solve.feedback import Feedback
 from ui.solve.layout import EXAMPLES, Page, chosen, lay_out, offered, summary
 from ui.solve.listing import listing
 from ui.solve.queue import Queue
@@ -40,6 +41,7 @@ class Solve:
         defaults: Initial depth, hits and retriever, and limits.
         offer: Tells what there is to choose from; called in a thread whenever the page is loaded.
         about: What answers here (model, retriever, index), plain text under the choices.
+        feedback: What people say of answers; None offers neither that nor files to save.
         queue: Where runs wait for their turn, shared with whoever else has runs.
         grace: Seconds that a run goes on while no page shows it.
     """
@@ -57,6 +59,7 @@ class Solve:
         *,
         offer: MakeOffer = Offer,
         about: str = "",
+        feedback: Feedback | None = None,
         queue: Queue | None = None,
         grace: float = GRACE_SECONDS,
     ) -> None:
@@ -64,10 +67,11 @@ class Solve:
         self._defaults = defaults
         self._offer = offer
         self._about = about
+        self._feedback = feedback
 
     def build(self, blocks: gr.Blocks) -> None:
         """Lay the chat out and wire it."""
-        page = lay_out(self._defaults, self._about)
+        page = lay_out(self._defaults, self._about, self._feedback)
         _Wiring(page, self._chat, self._offer, self._defaults).wire(blocks)
 
 
@@ -91,6 +95,9 @@ class _Wiring:
         self._stream(page.go_on.click(self._go_on, [visit], self._around(), **QUIET))
         self._wire_editor()
         self._wire_desk()
+        if page.teaching and page.saving:
+            page.teaching.wire(visit, page.status)
+            page.saving.wire(visit, page.status)
         page.box.stop(self._stop, [visit], None, **QUIET)
         shown = page.chooser.strategy, page.chooser.retriever, page.chooser.model
         for part in shown:
@@ -126,6 +133,7 @@ class _Wiring:
         return [
             page.listing, page.address, page.anew, page.welcome, page.done, page.live, page.tree, page.status,
             page.go_on, page.box, desk.panel, desk.title, desk.sure, editor.panel, editor.step, editor.text,
+            *([page.teaching.said] if page.teaching else []),
         ]  # fmt: skip
 
     async def _now(self, visit: Visit) -> Update:
@@ -145,6 +153,7 @@ class _Wiring:
             page.desk.title: here.title,
             page.desk.sure: gr.Row(visible=False),
             **self._editor_now(visit, running=running),
+            **(await page.teaching.now(visit) if page.teaching else {}),
             **self._screen(screen),
         }
 

@@ -67,7 +67,7 @@ _RAISED = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱ", "01234567
 _LOWERED = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₙᵢ", "0123456789+-=()ni", strict=True))
 
 _MARKS = "\ue000\ue001"  # of `ui.page.markup.Slots`, which takes them out of all text
-_WRITTEN = _ASCII | _TYPOGRAPHY | {char: char for char in (*_LETTERS, *_MARKS)}
+_WRITTEN: dict[str, str] = _ASCII | _TYPOGRAPHY | {char: char for char in (*_LETTERS, *_MARKS)}
 _words = _NAMED.split()
 _MATHS = {
     **{char: rf"\{name} " for char, name in zip(_words[::2], _words[1::2], strict=True)},
