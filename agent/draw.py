@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from agent.records import Step, Trajectory
 from agent.transcript import cut
@@ -57,6 +57,16 @@ def children(steps: Sequence[Step]) -> dict[int, list[Step]]:
     for step in known.values():
         found[step.parent if step.parent in known and step.parent is not None else 0].append(step)
     return found
+
+
+def path(steps: Mapping[int, Step], n: int) -> list[Step]:
+    """The steps from the first to ``n``, by their numbers; empty where there is no such step."""
+    found: dict[int, Step] = {}
+    place: int | None = n
+    while place is not None and place in steps and place not in found:
+        found[place] = steps[place]
+        place = steps[place].parent
+    return list(found.values())[::-1]
 
 
 def _below(steps: list[Step], hang: str) -> list[tuple[Step, str, str]]:

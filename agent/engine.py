@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from agent.errors import ModelServerError
 from agent.llm import ChatModel
+from retriever.errors import BadInputError
 
 
 class LlamaCppEngine:
@@ -41,6 +45,39 @@ class LlamaCppEngine:
                 f"Run: rader models verify {name}, or name a server with --llm-url",
             ) from error
         self.url = f"{self._server.listening_address}/v1"
+        self._runs = 0
+        self._counting = threading.Lock()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Not to be retired within: a run is under way.
+
+        Raises:
+            ModelServerError: It is closed.
+        """
+        with self._counting:
+            if self._server is None:
+                raise ModelServerError(f"the model {self.name} made room for another", "Ask again")
+            self._runs += 1
+        try:
+            yield
+        finally:
+            with self._counting:
+                self._runs -= 1
+
+    def retire(self) -> None:
+        """Close it to make room for another.
+
+        Raises:
+            BadInputError: A run is under way.
+        """
+        with self._counting:
+            if self._runs:
+                raise BadInputError(
+                    f"{self.name} is answering, and one model is loaded at a time",
+                    "Wait until it is done, or choose it for this question too",
+                )
+            self.close()
 
     def chat_model(self, identity: str) -> ChatModel:
         """The served model as a ``ChatModel``; ``identity`` goes into trajectories."""

@@ -29,7 +29,7 @@ from agent.state import (
     parse_strategy,
 )
 from agent.transcript import count, is_mathematical
-from agent.vote import build_samples
+from agent.vote import after_given, build_samples
 from retriever.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -93,7 +93,9 @@ def _build_cot(graph: Any, tools: Tools) -> None:
 
 def _build_rag(graph: Any, tools: Tools) -> None:
     _add(graph, tools, nodes.ask_question, nodes.retrieve, nodes.answer)
-    graph.add_edge(START, "ask_question")
+    graph.add_conditional_edges(
+        START, partial(after_given, then="answer"), ["ask_question", "retrieve", "answer"]
+    )
     graph.add_edge("ask_question", "retrieve")
     graph.add_edge("retrieve", "answer")
     graph.add_edge("answer", END)
@@ -101,14 +103,23 @@ def _build_rag(graph: Any, tools: Tools) -> None:
 
 def _build_steps(graph: Any, tools: Tools) -> None:
     _add(graph, tools, nodes.think, nodes.query, nodes.retrieve, nodes.reflect, nodes.summarise, nodes.finish)
-    graph.add_edge(START, "think")
     nexts = ["query", "think", "finish", END]
+    start = partial(_after_given_steps, settings=tools.config)
+    graph.add_conditional_edges(START, start, [*nexts, "retrieve"])
     graph.add_conditional_edges("think", partial(_after_think, settings=tools.config), nexts)
     graph.add_conditional_edges("query", _after_query, ["retrieve", "think"])
     graph.add_conditional_edges("retrieve", _after_retrieve, ["reflect", "think"])
     graph.add_conditional_edges("reflect", _after_reflect, ["summarise", "think"])
     graph.add_edge("summarise", "think")
     graph.add_edge("finish", END)
+
+
+def _after_given_steps(state: AgentState, settings: AgentConfig) -> str:
+    """Where a run begins: at the first thought, or behind the last step that was given."""
+    last = state["steps"][-1]["action"] if state["steps"] else ""
+    if last == "think":
+        return _after_think(state, settings)
+    return _after_query(state) if last == "query" else "think"
 
 
 def _after_think(state: AgentState, settings: AgentConfig) -> str:

@@ -231,13 +231,13 @@ def _check_address(url: str) -> None:
         )
 
 
-def first_model(url: str, api_key: str = "") -> str:
-    """The name of the first model that a server lists.
+def served_models(url: str, api_key: str = "") -> list[str]:
+    """The names of the models that a server lists, one at least.
 
     Raises:
         ModelServerError: it cannot be reached, or lists none.
     """
-    return str(_listing(url.rstrip("/"), api_key)[0]["id"])
+    return [str(model["id"]) for model in _listing(url.rstrip("/"), api_key) if "id" in model]
 
 
 def _listing(url: str, api_key: str) -> list[dict[str, Any]]:

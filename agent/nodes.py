@@ -38,8 +38,17 @@ PARAGRAPH = "\n\n"
 class Searcher(Protocol):
     """What the agent needs of a retriever; ``retriever.Retriever`` is one."""
 
-    def search(self, query: str, k: int, *, mode: Any = None, without: tuple[str, ...] = ()) -> SearchResult:
-        """The ``k`` best passages for ``query`` that are of none of the kinds ``without``."""
+    def search(
+        self,
+        query: str,
+        k: int,
+        *,
+        mode: Any = None,
+        without: tuple[str, ...] = (),
+        sources: tuple[str, ...] = (),
+    ) -> SearchResult:
+        """The ``k`` best passages for ``query`` that are of none of the kinds ``without``, of ``sources``
+        where any are named."""
 
     def get(self, ids: Sequence[str]) -> list[Passage]:
         """The passages with these ids, in this order."""
@@ -152,13 +161,14 @@ async def finish(state: AgentState, tools: Tools) -> Update:
 
 
 async def answer(state: AgentState, tools: Tools) -> Update:
-    """The whole solution in one go: all of ``cot``, and of ``rag`` once it has retrieved."""
+    """The whole solution in one go: all of ``cot``, and of ``rag`` once it has retrieved; or its rest, where
+    the beginning was given."""
     clock = _begin(state, "answer", tools)
     question = None
-    if state["steps"]:
+    if any(step["action"] == "retrieve" for step in state["steps"]):
         passages = await _found(state, tools)
         question = transcript.rag_question(state["problem"]["problem"], passages, tools.config.passage_chars)
-    messages = transcript.conversation({**state, "steps": []}, tools.config.history_chars, question=question)
+    messages = transcript.conversation(state, tools.config.history_chars, question=question)
     reply = await _ask(tools, clock, messages, _sampling(state, tools, tools.config.answer_tokens))
     return await _conclude(tools, clock, "answer", reply.text.strip())
 
@@ -185,7 +195,12 @@ async def retrieve(state: AgentState, tools: Tools) -> Update:
     seen = {hit["id"] for step in state["steps"] for hit in step["hits"]}
     asked = state["steps"][-1]["text"]
     search = partial(
-        _searcher(tools).search, asked, config.hits, mode=config.retriever, without=config.without
+        _searcher(tools).search,
+        asked,
+        config.hits,
+        mode=config.retriever,
+        without=config.without,
+        sources=config.sources,
     )
     result = await traced(search, asked)
     again = bool(result.hits) and result.hits[0].passage.id in seen
@@ -251,8 +266,11 @@ def _searcher(tools: Tools) -> Searcher:
 
 
 async def _found(state: AgentState, tools: Tools) -> list[Passage]:
-    """The full passages of the last step's hits: the state keeps only their ids."""
-    return await asyncio.to_thread(_searcher(tools).get, [hit["id"] for hit in state["steps"][-1]["hits"]])
+    """The full passages of the last hits: the state keeps only their ids."""
+    hits = next(
+        step["hits"] for step in reversed(state["steps"]) if step["action"] in ("retrieve", "reflect")
+    )
+    return await asyncio.to_thread(_searcher(tools).get, [hit["id"] for hit in hits])
 
 
 def _judged(hit: StepHit, judgement: Judgement) -> StepHit:

@@ -49,9 +49,10 @@ class RecordedSearch(BaseModel):
     hits: tuple[Hit, ...]
 
 
-def search_key(query: str, k: int, mode: Any, without: Sequence[str]) -> str:
+def search_key(query: str, k: int, mode: Any, without: Sequence[str], sources: Sequence[str] = ()) -> str:
     """What was searched for, as 64 hex digits."""
-    asked = json.dumps([query, k, mode, list(without)], ensure_ascii=True)
+    named = [list(sources)] if sources else []  # recordings from before there were any keep their keys
+    asked = json.dumps([query, k, mode, list(without), *named], ensure_ascii=True)
     return hashlib.sha256(asked.encode()).hexdigest()
 
 
@@ -83,22 +84,30 @@ class RecordedSearcher:
         self._passages = {hit.passage.id: hit.passage for one in searches for hit in one.hits}
         self._lock = threading.Lock()
 
-    def search(self, query: str, k: int, *, mode: Any = None, without: tuple[str, ...] = ()) -> SearchResult:
+    def search(
+        self,
+        query: str,
+        k: int,
+        *,
+        mode: Any = None,
+        without: tuple[str, ...] = (),
+        sources: tuple[str, ...] = (),
+    ) -> SearchResult:
         """What the recording holds; else what the retriever finds, which is kept.
 
         Raises:
             RecordingError: A replay needs a search that was never made.
         """
-        key = search_key(query, k, mode, without)
+        key = search_key(query, k, mode, without, sources)
         with self._lock:  # one of two that ask the same at once makes the search
             if key not in self._found:
-                self._found[key] = self._make(key, query, k, mode, without)
+                self._found[key] = self._make(key, query, k, mode=mode, without=without, sources=sources)
         return _result(self._found[key], str(mode))
 
-    def _make(self, key: str, query: str, k: int, mode: Any, without: tuple[str, ...]) -> RecordedSearch:
+    def _make(self, key: str, query: str, k: int, **how: Any) -> RecordedSearch:
         if self._live is None:
             raise RecordingError("search")
-        hits = tuple(self._live.search(query, k, mode=mode, without=without).hits)
+        hits = tuple(self._live.search(query, k, **how).hits)
         made = RecordedSearch(key=key, query=query, hits=hits)
         self._tape.append(made)
         self._passages |= {hit.passage.id: hit.passage for hit in hits}

@@ -7,28 +7,26 @@ import sqlite3
 import time
 import unicodedata
 import uuid
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractContextManager, aclosing, nullcontext
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from agent.answers import boxed, grade
 from agent.checkpoints import open_checkpoints
-from agent.events import Event, Finished, Grown, StepDone, StepStarted, Token
+from agent.events import Event, Finished
+from agent.given import Given
 from agent.llm import ChatModel
 from agent.log import TrajectoryLog
 from agent.nodes import Searcher
 from agent.prompts import fingerprint
-from agent.records import Fingerprints, Outcome, Problem, Step, Trajectory, Usage
+from agent.records import Fingerprints, Problem, Trajectory
+from agent.run import Run
 from agent.state import (
     AgentConfig,
-    AgentState,
     SampleConfig,
     SearchConfig,
     Strategy,
-    begun,
     config_fingerprint,
     parse_strategy,
 )
@@ -72,6 +70,7 @@ class Solver:
         search: How ``mcts`` searches.
         samples: How ``cot@n`` and ``rag@n`` draw.
         callbacks: LangChain's, told of every node, model call and search; a tracer is one.
+        held: Entered while a run is under way: whoever serves the model does not end it meanwhile.
     """
 
     llm: ChatModel
@@ -85,11 +84,20 @@ class Solver:
     search: SearchConfig = field(default_factory=SearchConfig)
     samples: SampleConfig = field(default_factory=SampleConfig)
     callbacks: Sequence[BaseCallbackHandler] = ()
+    held: Callable[[], AbstractContextManager[object]] = nullcontext
 
     async def solve(
-        self, problem: Problem, strategy: Strategy = "steps", *, seed: int = 0, run_id: str = ""
+        self,
+        problem: Problem,
+        strategy: Strategy = "steps",
+        *,
+        seed: int = 0,
+        run_id: str = "",
+        given: Given | None = None,
     ) -> AsyncGenerator[Event]:
         """Events of one run, ``Finished`` last; a run whose ``run_id`` was cut off goes on from there.
+
+        Steps that are ``given`` stand at its beginning as if it had made them; no event tells of them.
 
         Stopping the iteration (``aclose``, cancellation) stops the model; what was done is logged as
         ``stopped``. An error of the model's server ends the run as ``failed``, its steps kept.
@@ -97,14 +105,15 @@ class Solver:
         Raises:
             StorageError: the trajectory cannot be logged.
         """
-        run = _Run(run_id or uuid.uuid4().hex, problem, strategy, seed, time.perf_counter())
+        run = Run(run_id or uuid.uuid4().hex, problem, strategy, seed, time.perf_counter(), given)
         try:
-            async with (
-                open_checkpoints(self.checkpoints) as saver,
-                aclosing(self._events(run, saver)) as events,
-            ):
-                async for event in events:
-                    yield event
+            with self.held():
+                async with (
+                    open_checkpoints(self.checkpoints) as saver,
+                    aclosing(self._events(run, saver)) as events,
+                ):
+                    async for event in events:
+                        yield event
         except RaderError as error:
             run.fail(error)
         except (OSError, sqlite3.Error) as error:
@@ -124,7 +133,7 @@ class Solver:
             if saver is not None:
                 await saver.adelete_thread(run_id)
 
-    async def _events(self, run: _Run, saver: BaseCheckpointSaver[Any] | None) -> AsyncGenerator[Event]:
+    async def _events(self, run: Run, saver: BaseCheckpointSaver[Any] | None) -> AsyncGenerator[Event]:
         from agent.graph import build_graph
 
         graph = build_graph(
@@ -151,6 +160,7 @@ class Solver:
             run.resume(kept)  # before anything is done: it may be the wrong run
         # "sync": a step's state is on disk before the next step begins, so a kill repeats at most one step.
         how: Any = {"stream_mode": ["custom", "updates"], "durability": "sync" if saver else None}
+        votes = parse_strategy(run.strategy).votes
         events: Any = graph.astream(None if kept else run.start(), settings, **how)
         async with aclosing(events) as stream:
             async for mode, event in stream:
@@ -159,10 +169,10 @@ class Solver:
                     yield event
                     continue
                 run.count(event)
-                if parse_strategy(run.strategy).votes:
+                if votes and any("steps" in added for added in event.values()):
                     yield run.grown()
 
-    async def _close(self, run: _Run) -> Trajectory:
+    async def _close(self, run: Run) -> Trajectory:
         trajectory = await asyncio.to_thread(run.trajectory, self.fingerprints(run.strategy))
         if self.llm.recorded:  # a replay must give the same bytes: time is that of the model's calls
             seconds = round(sum(step.ms for step in trajectory.steps) / 1000, 3)
@@ -180,115 +190,4 @@ class Solver:
             index=self.index_fingerprint,
             prompts=fingerprint(),
             config=config_fingerprint(strategy, self.config, self.search, self.samples),
-        )
-
-
-@dataclass
-class _Run:
-    """A run while it is under way."""
-
-    id: str
-    problem: Problem
-    strategy: Strategy
-    seed: int
-    started: float
-    outcome: Outcome = "finished"
-    cause: RaderError | None = None
-
-    def __post_init__(self) -> None:
-        self.steps: dict[int, Step] = {}
-        self.usage = Usage()
-        self._open: dict[int, StepStarted] = {}
-        self._texts: dict[int, str] = {}
-        self._result: dict[str, Any] | None = None  # of a search: its answer, and what marks its steps
-
-    def start(self) -> AgentState:
-        """The state in which a run begins."""
-        return begun(self.problem, self.strategy, self.seed)
-
-    def resume(self, kept: dict[str, Any]) -> None:
-        """Take over the steps of a run that was cut off; the graph itself goes on from its checkpoint.
-
-        Raises:
-            BadInputError: that run was about another problem, or used another strategy.
-        """
-        if (kept["problem"]["problem"], kept["strategy"]) != (self.problem.problem, self.strategy):
-            raise BadInputError(
-                f"the run {self.id} is about another problem or uses another strategy",
-                "Give the problem and strategy that it was begun with",
-            )
-        self._keep(kept)
-        self.usage = sum((Usage.model_validate(usage) for usage in kept["usage"]), Usage())
-
-    def fail(self, cause: RaderError) -> None:
-        """The run ends here; its steps are kept."""
-        self.outcome, self.cause = "failed", cause
-
-    def note(self, event: Event) -> None:
-        """Keep what an event brings, the text of the unfinished step too."""
-        if isinstance(event, StepStarted):
-            self._open[event.n], self._texts[event.n] = event, ""
-        elif isinstance(event, Token):
-            self._texts[event.n] += event.text
-        elif isinstance(event, StepDone):
-            self._open.pop(event.step.n, None)
-            self.steps[event.step.n] = event.step
-
-    def count(self, update: dict[str, Any]) -> None:
-        """Take in what a node added, and what it made of the steps it had told of."""
-        for added in update.values():
-            self.usage = sum((Usage.model_validate(usage) for usage in added.get("usage", ())), self.usage)
-            self._keep(added)
-
-    def _keep(self, state: dict[str, Any]) -> None:
-        self.steps |= {step["n"]: Step.model_validate(step) for step in state.get("steps", ())}
-        self._result = state.get("result", self._result)
-
-    def grown(self) -> Grown:
-        """The tree as it stands."""
-        return Grown(tuple(self._marked(self.steps)), self._planned)
-
-    @property
-    def _planned(self) -> int | None:
-        return (self._result or {}).get("planned")
-
-    def _all_steps(self) -> list[Step]:
-        """Every step by its number, unfinished ones as far as they came, marked by the search."""
-        begun = {
-            n: Step(n=n, action=one.action, text=self._texts[n].strip(), parent=one.parent)
-            for n, one in self._open.items()
-            if self._texts[n].strip()
-        }
-        return self._marked(begun | self.steps)
-
-    def _marked(self, steps: dict[int, Step]) -> list[Step]:
-        marks = {mark["n"]: mark for mark in (self._result or {}).get("marks", ())}
-        return [step.model_copy(update=marks.get(n, {})) for n, step in sorted(steps.items())]
-
-    def trajectory(self, fingerprints: Fingerprints) -> Trajectory:
-        """What is kept of the run, graded where a gold answer is known."""
-        steps = self._all_steps()
-        answer = boxed(steps[-1].text) if steps and steps[-1].action == "answer" else None
-        if self._result is not None:
-            answer = self._result["answer"]
-        verdict = grade(answer, self.problem.answer) if self.outcome == "finished" else None
-        reward: Literal[0, 1] | None = None if verdict is None else (1 if verdict == "correct" else 0)
-        seconds = round(time.perf_counter() - self.started, 3)
-        return Trajectory(
-            id=self.id,
-            problem=self.problem.problem,
-            problem_id=self.problem.id,
-            gold=self.problem.answer,
-            strategy=self.strategy,
-            steps=tuple(steps),
-            answer=answer,
-            grade=verdict,
-            reward=reward,
-            outcome=self.outcome,
-            error=str(self.cause or ""),
-            fingerprints=fingerprints,
-            seed=self.seed,
-            usage=self.usage.model_copy(update={"seconds": seconds}),
-            planned=self._planned,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
         )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import operator
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.records import Problem
+from agent.records import Problem, Step
 from retriever.errors import BadInputError
 
 Strategy = str  # what parse_strategy reads
@@ -36,6 +37,10 @@ class AgentConfig(BaseModel):
     without: tuple[str, ...] = Field(default=("code",), description="kinds of passages not to ask for")
     passage_chars: int = Field(
         default=450, ge=100, le=20000, description="characters of a passage shown to the model"
+    )
+    # Left out of the fingerprint where it is empty: runs from before it was there keep theirs.
+    sources: tuple[str, ...] = Field(
+        default=(), exclude_if=lambda named: not named, description="search only these sources; empty: all"
     )
     problem_chars: int = Field(default=8000, ge=100, le=100000, description="longest problem accepted")
     history_chars: int = Field(default=3000, ge=0, le=100000, description="earlier conversation kept")
@@ -155,11 +160,19 @@ class AgentState(TypedDict):
     n: NotRequired[int]
 
 
-def begun(problem: Problem, strategy: Strategy, seed: int) -> AgentState:
-    """The state in which a run begins."""
-    return AgentState(
-        problem=problem.model_dump(), strategy=strategy, steps=[], usage=[], seed=seed, done=False
+def begun(problem: Problem, strategy: Strategy, seed: int, given: Sequence[Step] = ()) -> AgentState:
+    """The state in which a run begins, after the steps that are ``given``: one path, numbered from 1."""
+    # The tree of a search begins with that path, and grows at its end.
+    opened: Any = {"expanded": [0, *(step.n for step in given[:-1])]} if given and strategy == "mcts" else {}
+    state: AgentState = opened | AgentState(
+        problem=problem.model_dump(),
+        strategy=strategy,
+        steps=[step.model_dump() for step in given],
+        usage=[],
+        seed=seed,
+        done=False,
     )
+    return state
 
 
 class SearchState(AgentState):

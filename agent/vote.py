@@ -38,7 +38,9 @@ def build_samples(graph: Any, tools: Tools, config: SampleConfig, samples: int, 
     if retrieves:
         for function in (nodes.ask_question, nodes.retrieve):
             graph.add_node(function.__name__, partial(function, tools=tools))
-        graph.add_edge(START, "ask_question")
+        graph.add_conditional_edges(
+            START, partial(after_given, then="sample"), ["ask_question", "retrieve", "sample"]
+        )
         graph.add_edge("ask_question", "retrieve")
         graph.add_edge("retrieve", "sample")
     else:
@@ -46,6 +48,13 @@ def build_samples(graph: Any, tools: Tools, config: SampleConfig, samples: int, 
     sampler = Sampler(sampled(tools, config), config, samples)
     graph.add_node("sample", partial(sample, sampler=sampler))
     graph.add_conditional_edges("sample", partial(_more, sampler=sampler), ["sample", END])
+
+
+def after_given(state: AgentState, then: str) -> str:
+    """Where ``rag`` begins: with its look-up, or behind the last step that was given."""
+    if not state["steps"]:
+        return "ask_question"
+    return "retrieve" if state["steps"][-1]["action"] == "query" else then
 
 
 def sampled(tools: Tools, config: Sampled, **changes: Any) -> Tools:

@@ -67,7 +67,7 @@ def what_if(
     Args:
         trajectories: As recorded.
         retriever: What searches now.
-        config: Its ``retriever``, ``without`` and ``hits`` say how.
+        config: Its ``retriever``, ``without``, ``sources`` and ``hits`` say how.
         hits: Passages a query in place of ``config.hits``; a tree search has a number of its own.
     """
     return [
@@ -108,7 +108,9 @@ def _found(trajectory: Trajectory, step: Step) -> _Found:
 def _change(
     trajectory: str, step: Step, before: _Found, retriever: Searcher, config: AgentConfig, k: int
 ) -> StepChange:
-    result = retriever.search(before.query, k, mode=config.retriever, without=config.without)
+    result = retriever.search(
+        before.query, k, mode=config.retriever, without=config.without, sources=config.sources
+    )
     ids = [hit.passage.id for hit in result.hits]
     now = [] if ids and ids[0] in before.seen else [one for one in ids if one not in before.seen]
     relevant = [one for one, verdict in before.verdicts.items() if verdict == "relevant"]

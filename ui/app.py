@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from agent.log import TrajectoryLog
 from ui.compare.view import Compare
 from ui.jobs import Jobs
 from ui.models.view import Models
+from ui.offer import offer_of
 from ui.page import theme
 from ui.page.frame import View, head
 from ui.ports import free_port
 from ui.serving.access import Access
 from ui.serving.tools import Tools, publish
 from ui.settings import environment
+from ui.solve.conversations import Conversations
+from ui.solve.feedback import Feedback
 from ui.solve.queue import Queue
 from ui.solve.view import Solve
 from ui.trajectories.view import Trajectories
@@ -57,8 +61,18 @@ def build_app(views: Sequence[View], tools: Tools | None = None) -> gr.Blocks:
 def views(studio: Studio, queue: Queue) -> list[View]:
     """All views over one installation, in the order of the navigation; runs wait their turn in ``queue``."""
     settings = studio.settings
+    kept = Conversations(settings.home / "conversations.sqlite")
+    log = TrajectoryLog(settings.home / "trajectories.jsonl")
     return [
-        Solve(studio.solver, settings.agent, _about(studio), queue),
+        Solve(
+            studio.solver_for,
+            kept,
+            settings.agent,
+            offer=partial(offer_of, studio),
+            about=_about(studio),
+            feedback=Feedback(log, lambda: studio.retriever),
+            queue=queue,
+        ),
         Compare(studio.retriever_for, partial(studio.solver, retrieves=False), settings.agent.without),
         Trajectories(
             settings.home,
@@ -77,8 +91,7 @@ def tools_of(studio: Studio, queue: Queue) -> Tools:
 
 def _about(studio: Studio) -> str:
     settings = studio.settings
-    model = settings.llm_url or settings.model
-    return f"{model}, {settings.agent.retriever} retrieval with {studio.encoder.name}"
+    return f"{settings.llm_url or settings.model}, passages encoded by {studio.encoder.name}"
 
 
 def launch(

@@ -8,13 +8,14 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from functools import cached_property
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agent.state import parse_strategy
 from retriever.errors import BadInputError, RaderError, StorageError
 from ui.retrieval import Retrieval, Watcher, unwatched
-from ui.settings import Settings
+from ui.settings import Settings, with_agent
 
 if TYPE_CHECKING:
     from agent.engine import LlamaCppEngine
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
     from agent.recording import RecordedModel
     from agent.search_recording import SearchHead
     from agent.solve import Solver
-    from agent.state import AgentConfig, RetrieverName
+    from agent.state import AgentConfig, SearchConfig
     from retriever.rerank import Reranker
     from retriever.search import Retriever
+    from ui.solve.choices import Choices
 
 
 class Studio(Retrieval):
@@ -41,6 +43,8 @@ class Studio(Retrieval):
     def __init__(self, settings: Settings, watch: Watcher = unwatched) -> None:
         super().__init__(settings, watch)
         self._engine: LlamaCppEngine | None = None
+        self._model: ChatModel | None = None  # the one that was asked for last
+        self._model_name = ""
         self._recorded: RecordedModel | None = None
         self._recording: Path | None = None
         self._asks = True
@@ -64,46 +68,48 @@ class Studio(Retrieval):
         self._recorded = RecordedModel(folder, self._live() if ask else None)
         self._recording, self._asks = folder, ask
 
-    @cached_property
+    @property
     def llm(self) -> ChatModel:
         """The language model: a recording, the server that ``llm_url`` names, or the embedded one."""
         return self._recorded or self._live()
 
-    def _live(self) -> ChatModel:
-        """The server that ``llm_url`` names, else the embedded one, started here."""
-        settings = self.settings
-        if settings.llm_url:
-            return self._served()
+    def _live(self, name: str = "") -> ChatModel:
+        """A model of the server that ``llm_url`` names, else an embedded one; by default the settings'."""
+        name = name or (self.settings.llm_model if self.settings.llm_url else self.settings.model)
+        with self._making:
+            if self._model is None or self._model_name != name:
+                self._model = self._served(name) if self.settings.llm_url else self._embedded(name)
+                self._model_name = name
+            return self._model
+
+    def _embedded(self, name: str) -> ChatModel:
+        """An embedded model, started here; the one before makes room for it.
+
+        Raises:
+            BadInputError: The one before is answering.
+        """
         from agent.engine import LlamaCppEngine
 
-        folder = self.weights(settings.model)
+        settings, folder = self.settings, self.weights(name)
         files = sorted(folder.glob("*.gguf"))
         if not files:
             raise BadInputError(
-                f"the model {settings.model} has no GGUF file", "Choose one that has: rader models list"
+                f"the model {name} has no GGUF file", "Choose one that has: rader models list"
             )
-        self.watch(f"loading {settings.model}", 0, 0)
+        if self._engine is not None:
+            self._engine.retire()
+            self._engine = self._model = None
+        self.watch(f"loading {name}", 0, 0)
         self._engine = LlamaCppEngine(
-            files[0],
-            name=settings.model,
-            context=settings.context,
-            slots=settings.slots,
-            threads=settings.threads,
+            files[0], name=name, context=settings.context, slots=settings.slots, threads=settings.threads
         )
-        return self._engine.chat_model(self._identity(files[0]))
+        return self._engine.chat_model(_identity(name, files[0]))
 
-    def _identity(self, file: Path) -> str:
-        from retriever.manifest import shipped_manifest
-
-        known = shipped_manifest().models.get(self.settings.model)
-        hashes = {entry.name: entry.sha256 for entry in known.files} if known else {}
-        return f"{self.settings.model}@{hashes.get(file.name, 'unknown')}"
-
-    def _served(self) -> ChatModel:
-        from agent.llm import ChatModel, first_model
+    def _served(self, name: str) -> ChatModel:
+        from agent.llm import ChatModel, served_models
 
         settings, key = self.settings, self.llm_key
-        model = settings.llm_model or first_model(settings.llm_url, key)
+        model = name or served_models(settings.llm_url, key)[0]
         return ChatModel(settings.llm_url, model, api_key=key, timeout=settings.llm_timeout)
 
     @property
@@ -121,27 +127,52 @@ class Studio(Retrieval):
             retrieves: Off leaves the index alone.
             collecting: Whether a tree search may look at gold answers.
         """
+        settings = self.settings.model_copy(update={"agent": config or self.settings.agent})
+        search = settings.search.collecting() if collecting else settings.search.blind()
+        return self._solver(settings, search, retrieves=retrieves)
+
+    def solver_for(self, choices: Choices) -> Solver:
+        """The agent as a person chose it on the page.
+
+        Raises:
+            BadInputError: Another embedded model is answering, or something chosen is gone.
+        """
+        plan = parse_strategy(choices.strategy)
+        settings = with_agent(
+            self.settings,
+            retriever=choices.retriever or None,
+            depth=choices.depth,
+            hits=choices.hits,
+            sources=choices.sources or None,
+            without=() if choices.sources else None,  # who names a source wants what is in it
+        )
+        search = settings.search.model_copy(update={"depth": choices.depth, "hits": choices.hits}).blind()
+        return self._solver(settings, search, retrieves=plan.graph != "cot", model=choices.model)
+
+    def _solver(
+        self, settings: Settings, search: SearchConfig, *, retrieves: bool, model: str = ""
+    ) -> Solver:
         from agent.log import TrajectoryLog
         from agent.solve import Solver
 
-        home, search = self.settings.home, self.settings.search
-        config = config or self.settings.agent
         with self._making:
-            retriever, found_by = self._searcher(config.retriever) if retrieves else (None, None)
-            llm = self.llm
+            retriever, found_by = self._searcher(settings) if retrieves else (None, None)
+            llm = self._recorded or self._live(model)
+            held = self._engine.held if self._engine else nullcontext
         return Solver(
             llm,
             retriever,
-            config,
-            log=TrajectoryLog(home / "trajectories.jsonl"),
-            checkpoints=home / "checkpoints.sqlite",
+            settings.agent,
+            log=TrajectoryLog(settings.home / "trajectories.jsonl"),
+            checkpoints=settings.home / "checkpoints.sqlite",
             retriever_fingerprint=found_by.retriever if found_by else "",
             index_fingerprint=found_by.index if found_by else "",
-            search=search.collecting() if collecting else search.blind(),
-            samples=self.settings.samples,
+            search=search,
+            samples=settings.samples,
+            held=held,
         )
 
-    def _searcher(self, mode: RetrieverName) -> tuple[Searcher, SearchHead]:
+    def _searcher(self, settings: Settings) -> tuple[Searcher, SearchHead]:
         """What the agent searches with, and what tells it from others; recorded where calls are."""
         from agent.search_recording import SEARCHES, RecordedSearcher, SearchHead
 
@@ -149,7 +180,8 @@ class Studio(Retrieval):
         if folder and not self._asks and (folder / SEARCHES).exists():
             recorded = RecordedSearcher(folder)
             return recorded, recorded.head
-        live = self.retriever_for(mode)
+        mode = settings.agent.retriever
+        live = self.retriever_for(mode, settings)
         head = SearchHead(mode=mode, retriever=self._identity_of(live), index=live.index.info.fingerprint)
         return (RecordedSearcher(folder, (live, head)) if folder and self._asks else live), head
 
@@ -185,6 +217,15 @@ class Studio(Retrieval):
         """Stop the embedded model."""
         if self._engine is not None:
             self._engine.close()
+
+
+def _identity(name: str, file: Path) -> str:
+    """What an embedded model is called in trajectories."""
+    from retriever.manifest import shipped_manifest
+
+    known = shipped_manifest().models.get(name)
+    hashes = {entry.name: entry.sha256 for entry in known.files} if known else {}
+    return f"{name}@{hashes.get(file.name, 'unknown')}"
 
 
 def writable(home: Path) -> None:

@@ -90,10 +90,10 @@ def _model(studio: Studio) -> Finding:
     url = studio.settings.llm_url
     if not url:
         return Finding(name="language model", ok=True, detail=f"embedded, {studio.settings.model}")
-    from agent.llm import first_model
+    from agent.llm import served_models
 
     try:
-        detail = f"{first_model(url, studio.llm_key)} at {url}"
+        detail = f"{served_models(url, studio.llm_key)[0]} at {url}"
         return Finding(name="language model", ok=True, detail=detail)
     except RaderError as error:
         return Finding(name="language model", ok=False, detail=error.message, remedy=error.remedy)

@@ -137,11 +137,17 @@ class Retrieval:
         """
         return self.retriever_for(self.settings.agent.retriever)
 
-    def retriever_for(self, mode: Mode) -> Retriever:
-        """`retriever` with the encoder of a mode, which is another one once another is promoted."""
+    def retriever_for(self, mode: Mode, settings: Settings | None = None) -> Retriever:
+        """`retriever` with the encoder of a mode, which is another one once another is promoted.
+
+        Args:
+            mode: How to search.
+            settings: In place of the installation's own, to name a trained encoder.
+        """
         from retriever.search import Retriever
 
-        chosen = choose(self.settings, mode)
+        settings = settings or self.settings
+        chosen = choose(settings, mode)
         made = _made(chosen.name)
         with self._opening.setdefault(made, threading.Lock()):
             if made not in self._indexes:
@@ -154,7 +160,7 @@ class Retrieval:
             reranker=self.reranker,
             rerank_depth=self.settings.rerank_depth,
             promoted=chosen.trained,
-            label=self._label(self.settings),
+            label=self._label(settings),
         )
 
     def _opened(self, chosen: Chosen) -> Index:

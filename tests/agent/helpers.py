@@ -52,11 +52,21 @@ class WordRetriever:
         self.passages = {passage.id: passage for passage in passages}
         self.queries: list[tuple[str, int, Any, tuple[str, ...]]] = []
 
-    def search(self, query: str, k: int, *, mode: Any = None, without: tuple[str, ...] = ()) -> SearchResult:
+    def search(
+        self,
+        query: str,
+        k: int,
+        *,
+        mode: Any = None,
+        without: tuple[str, ...] = (),
+        sources: tuple[str, ...] = (),
+    ) -> SearchResult:
         """The ``k`` passages that share the most words; ties stay in their order."""
         self.queries.append((query, k, mode, without))
         scored = [
-            (_overlap(query, each), each) for each in self.passages.values() if each.kind not in without
+            (_overlap(query, each), each)
+            for each in self.passages.values()
+            if each.kind not in without and (not sources or each.source in sources)
         ]
         best = sorted(scored, key=lambda pair: -pair[0])[:k]
         hits = [Hit(passage=passage, score=score, parts={"bm25": score}) for score, passage in best]
@@ -136,7 +146,7 @@ def solver(server: ScriptedServer, **changes: Any) -> Solver:
 
 
 async def run(
-    given: Solver, problem: str | Problem = PROBLEM, strategy: Any = "steps", **more: Any
+    given: Solver, /, problem: str | Problem = PROBLEM, strategy: Any = "steps", **more: Any
 ) -> list[Event]:
     """All events of one run."""
     asked = new_problem(problem) if isinstance(problem, str) else problem
@@ -144,7 +154,7 @@ async def run(
 
 
 async def outcome(
-    given: Solver, problem: str | Problem = PROBLEM, strategy: Any = "steps", **more: Any
+    given: Solver, /, problem: str | Problem = PROBLEM, strategy: Any = "steps", **more: Any
 ) -> Trajectory:
     """The trajectory of one run."""
     return finished(await run(given, problem, strategy, **more))

@@ -14,7 +14,7 @@ from threading import Thread
 import pytest
 
 from agent.errors import ModelServerError
-from agent.llm import ChatModel, Message, Reply, Sampling, first_model
+from agent.llm import ChatModel, Message, Reply, Sampling, served_models
 from agent.prompts import load
 from agent.records import Usage
 from tests.agent.helpers import ask
@@ -271,9 +271,9 @@ def test_a_model_goes_into_logs_by_its_identity() -> None:
     assert ChatModel("http://127.0.0.1:1/v1/", "m").url == "http://127.0.0.1:1/v1"
 
 
-def test_the_first_model_of_a_server() -> None:
+def test_the_models_of_a_server() -> None:
     with ScriptedServer([]) as server:
-        assert first_model(server.url) == first_model(f"{server.url}/") == "scripted"
+        assert served_models(server.url) == served_models(f"{server.url}/") == ["scripted"]
 
 
 @pytest.mark.parametrize(
@@ -282,16 +282,16 @@ def test_the_first_model_of_a_server() -> None:
 def test_a_server_that_lists_no_models_says_so(plain: PlainServer, body: bytes) -> None:
     plain.body = body
     with pytest.raises(ModelServerError) as caught:
-        first_model(plain.url)
+        served_models(plain.url)
     assert plain.url in caught.value.message
     assert len(str(caught.value).splitlines()) == 1
     assert "--llm-model" in caught.value.remedy
 
 
 @pytest.mark.parametrize("url", ["nonsense", "http://[::1", "http://127.0.0.1:99999/v1"])
-def test_the_first_model_of_no_server(url: str) -> None:
+def test_the_models_of_no_server(url: str) -> None:
     with pytest.raises(ModelServerError, match=r"does not list its models|is not the address"):
-        first_model(url)
+        served_models(url)
 
 
 def free_port() -> int:

@@ -102,11 +102,11 @@ class SlowRetriever(WordRetriever):
         super().__init__()
         self.began, self.go_on = threading.Event(), threading.Event()
 
-    def search(self, query: str, k: int, *, mode: Any = None, without: tuple[str, ...] = ()) -> SearchResult:
+    def search(self, query: str, k: int, **how: Any) -> SearchResult:
         """The usual result, later."""
         self.began.set()
         self.go_on.wait(20)
-        return super().search(query, k, mode=mode, without=without)
+        return super().search(query, k, **how)
 
 
 # A run that goes on

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from pathlib import Path
 
 import pytest
 
 from agent.errors import RecordingError
-from agent.search_recording import SEARCHES, RecordedSearcher, SearchHead, recorded_mode
+from agent.search_recording import SEARCHES, RecordedSearcher, SearchHead, recorded_mode, search_key
 from retriever.errors import BadInputError
 from tests.agent.helpers import WordRetriever
 
@@ -35,6 +37,14 @@ def test_what_was_never_searched_for_is_not_found(tmp_path: Path, query: str, k:
         RecordedSearcher(tmp_path).search(query, k, mode=mode)
     with pytest.raises(RecordingError, match="does not hold this passage"):
         RecordedSearcher(tmp_path).get(["never-found"])
+
+
+def test_named_sources_are_searched_alone_and_keys_from_before_there_were_any_hold(tmp_path: Path) -> None:
+    asked = json.dumps(["q", 2, "base", ["code"]]).encode()
+    assert search_key("q", 2, "base", ("code",)) == hashlib.sha256(asked).hexdigest()
+    recorder = RecordedSearcher(tmp_path, (WordRetriever(), HEAD))
+    assert len(recorder.search("q", 2, mode="base").hits) == 2
+    assert recorder.search("q", 2, mode="base", sources=("elsewhere",)).hits == []
 
 
 def test_recording_goes_on_after_a_kill_and_refuses_another_index(tmp_path: Path) -> None:

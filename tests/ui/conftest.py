@@ -11,7 +11,7 @@ import pytest
 from agent.llm import ChatModel
 from agent.log import TrajectoryLog
 from agent.solve import Solver
-from agent.state import AgentConfig
+from agent.state import AgentConfig, SearchConfig
 from retriever.corpus import Corpus
 from retriever.encoder import Encoder
 from retriever.index import build_index, open_index
@@ -20,6 +20,8 @@ from retriever.search import Retriever
 from tests.scripted import ScriptedServer
 from tests.ui.browser import browser, context
 from tests.ui.command import Rader
+from ui.solve.choices import Choices
+from ui.solve.runs import MakeSolver
 
 __all__ = ["browser", "context"]  # fixtures of all views
 
@@ -30,7 +32,7 @@ PASSAGES = (
     Passage(id="vieta", title="Vieta", text="The product of the roots of a polynomial.", kind="formula"),
 )
 
-SolverFor = Callable[[ScriptedServer], Callable[[AgentConfig], Solver]]
+SolverFor = Callable[[ScriptedServer], MakeSolver]
 
 
 @pytest.fixture(scope="session")
@@ -43,12 +45,18 @@ def retriever(tiny_encoder_path: Path, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture(scope="session")
 def solver_for(retriever: Retriever, tmp_path_factory: pytest.TempPathFactory) -> SolverFor:
-    """From a scripted server to what `ui.app.build_app` wants."""
-    log = TrajectoryLog(tmp_path_factory.mktemp("ui-log") / "trajectories.jsonl")
+    """From a scripted server to what makes a page's solvers; they log and keep their states in one folder."""
+    home = tmp_path_factory.mktemp("ui-log")
 
-    def around(server: ScriptedServer) -> Callable[[AgentConfig], Solver]:
-        model = ChatModel(server.url, "scripted")
-        return lambda config: Solver(model, retriever, config, log)
+    def around(server: ScriptedServer) -> MakeSolver:
+        model, log = ChatModel(server.url, "scripted"), TrajectoryLog(home / "trajectories.jsonl")
+
+        def make(choices: Choices) -> Solver:
+            config = AgentConfig(depth=choices.depth, hits=choices.hits, sources=choices.sources)
+            search = SearchConfig(rollouts=3, early_stop=False)
+            return Solver(model, retriever, config, log, home / "checkpoints.sqlite", search=search)
+
+        return make
 
     return around
 

@@ -118,7 +118,7 @@ def history(events: Iterable[Event]) -> str:
 
 def problem(text: str) -> str:
     """One line about what is wrong, and what to do."""
-    return f'<p class="rd-problem" role="alert">{_text(text)}</p>'
+    return f'<p class="rd-defect" role="alert">{_text(text)}</p>'
 
 
 def told(text: str) -> str:
@@ -170,7 +170,7 @@ def _facts(facts: Mapping[str, str]) -> str:
     pairs = (
         f"<div><dt>{_text(name)}</dt><dd>{_text(value)}</dd></div>" for name, value in facts.items() if value
     )
-    return f'<dl class="rd-facts">{"".join(pairs)}</dl>'
+    return f'<dl class="rd-particulars">{"".join(pairs)}</dl>'
 
 
 def _folded(title: str, body: str) -> str:
@@ -182,7 +182,7 @@ def _head(name: str, badge: str, style: str) -> str:
 
 
 def _rows(rows: Iterable[str]) -> str:
-    return f'<ul class="rd-rows">{"".join(rows)}</ul>'
+    return f'<ul class="rd-shelf">{"".join(rows)}</ul>'
 
 
 def _row(name: str, state: str, about: str, remedies: Iterable[str]) -> str:

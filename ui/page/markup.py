@@ -10,11 +10,12 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from ui.page.latex import split
+from ui.page.latex import Segment, split
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -68,13 +69,13 @@ def typeset(formula: str, *, display: bool = False) -> str:
 
 def inline(text: str, *, final: bool = True) -> str:
     """One line of HTML: formulas, code, bold and italics; line breaks become spaces."""
-    slots = _Slots()
+    slots = Slots(_shown)
     return slots.fill(_styled(slots.take(" ".join(clean(text).split()), final=final)))
 
 
 def plain(text: str) -> str:
     """Text as it was written, formulas typeset, line breaks kept: for what a person typed."""
-    slots = _Slots()
+    slots = Slots(_shown)
     return slots.fill(escape(slots.take(clean(text).strip(), final=True)).replace("&#10;", "<br>"))
 
 
@@ -85,12 +86,13 @@ def blocks(text: str, *, final: bool = True) -> str:
         text: What somebody wrote.
         final: The text is complete; otherwise a formula opened at its end is not shown yet.
     """
-    slots, parts, position, text = _Slots(), [], 0, clean(text)
-    for fence in _FENCE.finditer(text):
-        parts.append(_paragraphs(slots.take(text[position : fence.start()], final=True)))
-        parts.append(f"<pre><code>{escape(fence.group(2).rstrip())}</code></pre>")
-        position = fence.end()
-    parts.append(_paragraphs(slots.take(text[position:], final=final)))
+    slots, parts = Slots(_shown), []
+    *before, last = fenced(clean(text))
+    for piece in (*before, last):
+        if piece.code:
+            parts.append(f"<pre><code>{escape(piece.text)}</code></pre>")
+        else:
+            parts.append(_paragraphs(slots.take(piece.text, final=final or piece is not last)))
     return slots.fill("".join(parts))
 
 
@@ -121,61 +123,104 @@ def _markdown() -> MarkdownIt:
     return parser.use(front_matter_plugin)
 
 
-@dataclass
-class _Slots:
-    """Formulas and code, put aside while the text around them is escaped and styled."""
+class Piece(NamedTuple):
+    """A stretch of text, or the ``code`` between two fences."""
 
+    text: str
+    code: bool
+
+
+def fenced(text: str) -> list[Piece]:
+    """The pieces of a text, prose at the end; a fence that is not closed reaches as far as the text."""
+    pieces, position = [], 0
+    for fence in _FENCE.finditer(text):
+        pieces += [Piece(text[position : fence.start()], False), Piece(fence.group(2).rstrip(), True)]
+        position = fence.end()
+    return [*pieces, Piece(text[position:], False)]
+
+
+@dataclass
+class Slots:
+    """Formulas and code, put aside while the text around them is escaped and styled.
+
+    Args:
+        show: How a formula or code looks in the end.
+    """
+
+    show: Callable[[Segment], str]
     held: list[str] = field(default_factory=list)
 
-    def take(self, text: str, *, final: bool) -> str:
+    def take(self, text: str, *, final: bool = True) -> str:
+        """``text`` with marks in place of formulas and code."""
         parts = []
         for segment in split(text, final=final):
             if segment.kind == "text":
                 parts.append(segment.body)
                 continue
-            if segment.kind == "code":
-                self.held.append(f"<code>{escape(segment.body)}</code>")
-            else:
-                self.held.append(typeset(segment.body, display=segment.kind == "display"))
+            self.held.append(self.show(segment))
             parts.append(f"\ue000{len(self.held) - 1}\ue001")
         return "".join(parts)
 
     def fill(self, markup: str) -> str:
+        """``markup`` with what was put aside in place of its marks."""
         return _SLOT.sub(lambda slot: self.held[int(slot.group(1))], markup)
 
 
+def _shown(segment: Segment) -> str:
+    if segment.kind == "code":
+        return f"<code>{escape(segment.body)}</code>"
+    return typeset(segment.body, display=segment.kind == "display")
+
+
+def emphasised(line: str, bold: str, italic: str) -> str:
+    """An escaped line with its bold and italics, each a template such as ``<em>{}</em>``."""
+    line = _BOLD.sub(lambda found: bold.replace("{}", found.group(1)), line)
+    return _ITALIC.sub(lambda found: italic.replace("{}", found.group(1)), line)
+
+
 def _styled(line: str) -> str:
-    return _ITALIC.sub(r"<em>\1</em>", _BOLD.sub(r"<strong>\1</strong>", escape(line)))
+    return emphasised(escape(line), "<strong>{}</strong>", "<em>{}</em>")
+
+
+class Group(NamedTuple):
+    """Lines that belong together: a paragraph, a list that counts from ``start``, a heading."""
+
+    kind: Literal["p", "ul", "ol", "h"]
+    lines: list[str]
+    start: int
+
+
+def groups(text: str) -> list[Group]:
+    """Lines grouped into paragraphs, lists and headings, without the marks that say so."""
+    found: list[Group] = []
+    fresh = True
+    for line in text.split("\n"):
+        kind, body, number = _line(line)
+        if not kind:
+            fresh = True
+            continue
+        if fresh or kind == "h" or kind != found[-1].kind:
+            found.append(Group(kind, [], number))
+        found[-1].lines.append(body)
+        fresh = False
+    return found
 
 
 def _paragraphs(text: str) -> str:
-    """Lines grouped into paragraphs and lists."""
-    made: list[str] = []
-    kind, items, start = "", list[str](), 1
-
-    def close() -> None:
-        nonlocal items
-        if items and kind == "p":
-            made.append(f"<p>{'<br>'.join(items)}</p>")
-        elif items:
-            opening = f'<ol start="{start}">' if kind == "ol" else "<ul>"
-            made.append(opening + "".join(f"<li>{item}</li>" for item in items) + f"</{kind}>")
-        items = []
-
-    for line in text.split("\n"):
-        new, body, number = _line(line)
-        if new != kind or new == "h":
-            close()
-            kind, start = new, number
-        if new == "h":
-            made.append(f'<p class="rd-heading">{_styled(body)}</p>')
-        elif new:
-            items.append(_styled(body))
-    close()
-    return "".join(made)
+    return "".join(_group(group) for group in groups(text))
 
 
-def _line(line: str) -> tuple[str, str, int]:
+def _group(group: Group) -> str:
+    lines = [_styled(line) for line in group.lines]
+    if group.kind == "h":
+        return f'<p class="rd-heading">{lines[0]}</p>'
+    if group.kind == "p":
+        return f"<p>{'<br>'.join(lines)}</p>"
+    opening = f'<ol start="{group.start}">' if group.kind == "ol" else "<ul>"
+    return opening + "".join(f"<li>{line}</li>" for line in lines) + f"</{group.kind}>"
+
+
+def _line(line: str) -> tuple[Literal["p", "ul", "ol", "h", ""], str, int]:
     """What a line belongs to (``p``, ``ul``, ``ol``, ``h`` or nothing), its text, its number in a list."""
     if not line.strip():
         return "", "", 1

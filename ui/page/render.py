@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from agent.records import Check, Decided, StepHit, Trajectory, Verdict
 from agent.transcript import cut
 from retriever.passage import Passage, ScorePart
-from ui.page import markup
+from ui.page import feedback, markup
 from ui.page.latex import renderable
 
 PASSAGE_CHARS = 6000
 QUERY_CHARS = 400
+CHANGED = "changed by you"
 
 _PARTS: dict[ScorePart, str] = {"dense": "dense", "bm25": "BM25", "rerank": "rerank"}
 _CLAIMS: dict[Decided, str] = {"holds": "hold", "fails": "do not hold", "unknown": "cannot be told"}
@@ -55,10 +56,14 @@ class Card:
 
 @dataclass
 class Thought:
-    """A thought or an answer being written; seconds, tokens and checks are known once it is ``done``."""
+    """A thought or an answer being written; seconds, tokens and checks are known once it is ``done``.
+
+    ``changed`` says that a person wrote it, of a look-up its query or what it recalls.
+    """
 
     title: str
     text: str = ""
+    changed: bool = False
     done: bool = False
     seconds: float = 0.0
     tokens: int = 0
@@ -67,13 +72,16 @@ class Thought:
 
 @dataclass
 class Lookup:
-    """A query and what came of it."""
+    """A query and what came of it; ``run`` and the query's step ``n`` are for feedback on it."""
 
     query: str = ""
+    changed: bool = False
     cards: tuple[Card, ...] | None = None
     recall: str = ""
     recalled: str = ""
     done: bool = False
+    run: str = ""
+    n: int = 0
 
 
 def cards(hits: Sequence[StepHit], passages: dict[str, Passage]) -> tuple[Card, ...]:
@@ -121,6 +129,7 @@ def question(text: str, heading: str = "You asked") -> str:
 def thought(shown: Thought) -> str:
     """A thought with its title, and with its cost once complete; a formula shows once it is closed."""
     meta = f"{duration(shown.seconds)} · {counted(shown.tokens, 'token')}" if shown.seconds else ""
+    meta = CHANGED if shown.changed else meta
     body = markup.blocks(shown.text, final=shown.done)
     text = _text(body) if body else _waiting()
     return _block("thought", shown.title, text + checks(shown.checks), meta=meta)
@@ -152,16 +161,25 @@ def lookup(shown: Lookup) -> str:
     query = markup.inline(cut(shown.query, QUERY_CHARS))
     parts = [f'<p class="rd-query">{query}</p>' if query else _waiting()]
     if shown.cards is not None:
-        parts += [card(one) for one in shown.cards] or ['<p class="rd-note">Nothing new was found.</p>']
+        parts += [card(one, shown.run) for one in shown.cards] or [
+            '<p class="rd-note">Nothing new was found.</p>'
+        ]
     if shown.recall:
         source = f" ({markup.inline(shown.recalled)})" if shown.recalled else ""
         recall = markup.inline(shown.recall, final=shown.done)
         parts.append(f'<p class="rd-text rd-recall"><strong>Recall{source}:</strong> {recall}</p>')
-    return _block("lookup", "Looking for:", "".join(parts))
+    if shown.done and shown.run:
+        parts.append(feedback.right(shown.run, shown.n))
+    return _block("lookup", "Looking for:", "".join(parts), meta=CHANGED if shown.changed else "")
 
 
-def card(shown: Card) -> str:
-    """A theorem card: title and verdict always in sight, statement and score split unfolded on demand."""
+def card(shown: Card, run: str = "") -> str:
+    """A theorem card: title and verdict always in sight, statement and score split unfolded on demand.
+
+    Args:
+        shown: The card.
+        run: The run that found it; where it is known, the card asks whether the theorem helped.
+    """
     style, verdict = _VERDICTS[shown.verdict]
     rank = f'<span class="rd-rank">{shown.rank}</span> ' if shown.rank else ""
     badges = [f'<span class="rd-badge">{mark}</span>' for mark in (verdict, *shown.marks) if mark]
@@ -172,7 +190,8 @@ def card(shown: Card) -> str:
         f'<details class="rd-card rd-{style}"{" open" if shown.open else ""}>'
         f'<summary>{rank}<span class="rd-title">{markup.inline(shown.title)}</span>'
         f"{''.join(badges)}{reason}</summary>"
-        f'{_text(_statement(shown))}{use}<p class="rd-scores">{scores}</p></details>'
+        f'{_text(_statement(shown))}{use}<p class="rd-scores">{scores}</p>'
+        f"{feedback.helped(run, shown.id, shown.title) if run else ''}</details>"
     )
 
 
@@ -205,12 +224,26 @@ def closing(trajectory: Trajectory) -> str:
     thoughts = sum(step.action in ("think", "answer") for step in steps)
     counts = {"token": usage.completion_tokens, "step": thoughts, "look-up": looked}
     parts = [counted(count, noun) for noun, count in counts.items() if count]
-    return footer(" · ".join([duration(usage.seconds), *parts]))
+    return footer(" · ".join([duration(usage.seconds), *parts])) + feedback.answered(trajectory.id)
 
 
 def footer(text: str) -> str:
     """A quiet line that ends a run."""
     return f'<p class="rd-footer">{markup.inline(text)}</p>'
+
+
+def fold(title: str, blocks: Sequence[str], *, meta: str = "", unfolded: bool = False) -> str:
+    """Blocks behind a line that unfolds them.
+
+    Args:
+        title: The line, text.
+        blocks: HTML of this module.
+        meta: HTML at the end of the line.
+        unfolded: Whether they are seen at once.
+    """
+    line = f'<span>{markup.inline(title)}</span><span class="rd-meta">{meta}</span>'
+    opened = " open" if unfolded else ""
+    return f'<details class="rd-fold"{opened}><summary>{line}</summary>{"".join(blocks)}</details>'
 
 
 def status(phase: str, seconds: float, tokens: int) -> str:

@@ -40,17 +40,18 @@ def theme() -> gr.themes.Base:
 def css() -> str:
     """The style sheets, that of all views first."""
     sheets = [path.name for path in _assets().iterdir() if path.name.endswith(".css")]
-    return "\n".join(_asset(name) for name in sorted(sheets, key=lambda name: (name != "page.css", name)))
+    return "\n".join(asset(name) for name in sorted(sheets, key=lambda name: (name != "page.css", name)))
 
 
 def script() -> str:
     """A JavaScript function that runs when the page has loaded."""
-    return _asset("page.js")
+    return asset("page.js")
 
 
 def _assets() -> Traversable:
     return files("ui") / "page" / "assets"
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """The text of a file in ``assets``."""
     return (_assets() / name).read_text(encoding="utf-8")

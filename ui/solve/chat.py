@@ -1,196 +1,278 @@
-"""The chat's handlers: ask, stream, stop, begin anew. What they know of a visitor is his `Conversation`.
+"""The chat's behaviour, apart from its looks: arrive, ask, watch, stop, go on, change a step, tidy up.
 
-A run is read in a task of its own, and the page is told at most ten times a second. Whatever ends the
-handler (stop, a new conversation, a closed tab, a cancellation) ends that task, which closes the solver's
-stream, which stops the model.
+What it knows of a tab is its `Visit`. Runs belong to the server (`ui.solve.runs`), what was said to the
+file of conversations; a tab shows both.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from collections.abc import AsyncIterator, Callable
+import uuid
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from agent.records import Problem, Turn
-from agent.solve import Solver, new_problem
-from agent.state import AgentConfig, Strategy
+from agent.checks import check_in_time
+from agent.given import Given, given
+from agent.records import Problem
+from agent.solve import new_problem
+from agent.state import AgentConfig
 from retriever.errors import RaderError
 from ui.page import render
-from ui.solve import transcript
-from ui.solve.queue import RUNS, Queue, Ticket
-from ui.solve.transcript import RunView
+from ui.solve import retelling
+from ui.solve.choices import Choices
+from ui.solve.conversations import Conversation, Conversations, Exchange, GoneError, Listed
+from ui.solve.queue import Ticket
+from ui.solve.runs import Live, Runs
 
-FRAME_SECONDS = 0.1
-TICK_SECONDS = 1.0
 GROUP = "\n\n"  # between blocks, so that each is a Markdown block of its own
 
-MakeSolver = Callable[[AgentConfig], Solver]
-Screen = tuple[str, str, str]  # finished blocks, the block being written, the status line
 
-log = logging.getLogger(__name__)
+class Screen(NamedTuple):
+    """What changes while an answer is written: finished blocks, the one being written, the tree of a search
+    under way, the status line."""
 
-
-@dataclass
-class Run:
-    """A question on its way."""
-
-    problem: Problem
-    view: RunView = field(default_factory=RunView)
-    started: float = field(default_factory=time.perf_counter)
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-    task: asyncio.Task[None] | None = None
-    stopped: bool = False
-    shown: int = 0
-    ticket: Ticket = field(default_factory=Ticket)
-
-    def stop(self) -> None:
-        """Stop the model; what is written stays."""
-        self.stopped = True
-        if self.task is not None:
-            self.task.cancel()
+    done: str
+    live: str
+    tree: str
+    status: str
 
 
 @dataclass
-class Conversation:
-    """One visitor's conversation: its blocks, what the model is told of it, the run under way."""
+class Visit:
+    """One tab: whose it is, the conversation it shows, its blocks that are over, and what it is told.
 
+    Attributes:
+        owner: Whose conversations it may see.
+        secret: What tells its browser from others.
+        conversation: The one it shows; without an id it is not begun.
+        blocks: Of the exchanges whose runs are over.
+        notice: One line beside the box.
+        asking: Whether a run is about to begin.
+    """
+
+    owner: str = ""
+    secret: str = ""
+    conversation: Conversation = field(default_factory=lambda: Conversation("", ""))
     blocks: list[str] = field(default_factory=list)
-    turns: list[Turn] = field(default_factory=list)
-    run: Run | None = None
     notice: str = ""
-    again: str = ""  # a question that failed, put back into the box
+    asking: bool = False
 
-    def screen(self) -> Screen:
-        """The page as it should look now."""
-        done = GROUP.join(self.blocks)
-        if self.run is None:
-            return done, "", render.notice(self.notice)
-        view, ticket = self.run.view, self.run.ticket
-        seconds = time.perf_counter() - self.run.started
-        status = render.status(view.phase, seconds, view.written)
-        if ticket.place:
-            status = render.waiting(ticket.place, ticket.seconds)
-        return done, view.live(), status + render.notice(self.notice)
-
-    def clear(self) -> None:
-        """Begin anew; a run under way is stopped."""
-        if self.run is not None:
-            self.run.stop()
-        self.blocks, self.turns, self.run = [], [], None
-        self.notice = self.again = ""
+    @property
+    def last(self) -> Exchange | None:
+        """The newest exchange."""
+        return self.conversation.exchanges[-1] if self.conversation.exchanges else None
 
 
 class Chat:
-    """The chat's behaviour, apart from its looks.
+    """What a page does with conversations and runs.
 
     Args:
-        make_solver: Makes the solver of one run from its configuration; may raise ``RaderError``.
-        defaults: The configuration that the page's settings change.
-        queue: Where questions wait for their turn.
+        runs: Those under way.
+        conversations: Those that are kept.
+        defaults: Limits of questions and of the history that the model is told.
     """
 
-    def __init__(self, make_solver: MakeSolver, defaults: AgentConfig, queue: Queue | None = None) -> None:
-        self._make_solver = make_solver
+    def __init__(self, runs: Runs, conversations: Conversations, defaults: AgentConfig) -> None:
+        self._runs = runs
+        self._kept = conversations
         self._defaults = defaults
-        self._queue = queue or Queue(RUNS)
 
-    def ask(self, conversation: Conversation, text: str) -> bool:
-        """Take a question in; False, with a notice, where it cannot be asked."""
-        conversation.notice = conversation.again = ""
-        if conversation.run is not None:
-            conversation.notice = "One question at a time: stop the running one first."
-            return False
+    # What a tab shows
+
+    def running(self, visit: Visit) -> Live | None:
+        """The run that the tab's conversation has under way."""
+        return self._runs.of(visit.conversation.id)
+
+    def screen(self, visit: Visit) -> Screen:
+        """The page as it should look now."""
+        live = self.running(visit)
+        return (
+            _with(live, visit)
+            if live
+            else Screen(GROUP.join(visit.blocks), "", "", render.notice(visit.notice))
+        )
+
+    def unfinished(self, visit: Visit) -> bool:
+        """Whether the last answer broke off and can be gone on with."""
+        last = visit.last
+        return last is not None and self.running(visit) is None and last.state != "finished"
+
+    async def listed(self, visit: Visit) -> list[Listed]:
+        """The conversations of the tab's owner; none where they cannot be read."""
         try:
-            problem = new_problem(text, history=tuple(conversation.turns), limit=self._defaults.problem_chars)
+            return await asyncio.to_thread(self._kept.list, visit.owner)
         except RaderError as error:
-            conversation.notice = str(error)
+            visit.notice = str(error)
+            return []
+
+    async def open(self, visit: Visit, conversation: str) -> None:
+        """Show a conversation, or a new one with a notice where there is none of that id."""
+        visit.notice = ""
+        try:
+            found = await asyncio.to_thread(self._kept.read, visit.owner, conversation)
+        except RaderError as error:
+            self.leave(visit)
+            visit.notice = str(error)
+        else:
+            self._show(visit, found)
+
+    def leave(self, visit: Visit) -> None:
+        """Show a new conversation; the one before is kept, and its run goes on for a while."""
+        visit.conversation, visit.blocks = Conversation("", ""), []
+        visit.notice = ""
+
+    def _show(self, visit: Visit, conversation: Conversation) -> None:
+        """Show a conversation; the exchange under way is shown as its run tells it."""
+        visit.conversation, live = conversation, self._runs.of(conversation.id)
+        over = [one for one in conversation.shown() if live is None or one.id != live.exchange.id]
+        visit.blocks = [block for one in over for block in retelling.blocks(one)]
+
+    async def watch(self, visit: Visit) -> AsyncIterator[Screen]:
+        """Screens of the run under way, until it is over or the tab shows something else."""
+        live = self.running(visit)
+        if live is not None:
+            async with aclosing(self._runs.watch(live)) as beats:  # type: ignore[type-var]
+                async for _ in beats:
+                    if visit.conversation.id != live.conversation:
+                        return
+                    yield _with(live, visit)
+            if visit.conversation.id == live.conversation:
+                await self._settle(visit, live)
+        yield self.screen(visit)
+
+    async def _settle(self, visit: Visit, live: Live) -> None:
+        """Show what was kept of a run that is over; what could not be kept is shown all the same."""
+        blocks = [*visit.blocks, retelling.question(live.exchange), *live.view.blocks]
+        await self.open(visit, live.conversation)
+        if not visit.conversation.id:
+            visit.blocks = blocks
+
+    # What a person does
+
+    async def ask(self, visit: Visit, text: str, choices: Choices) -> bool:
+        """Begin the answer to a question; False, with a notice, where it cannot be asked."""
+        return await self._attempt(visit, self._ask(visit, text, choices))
+
+    async def go_on(self, visit: Visit) -> bool:
+        """Go on with the last answer, which broke off; False, with a notice, where that cannot be."""
+        return await self._attempt(visit, self._go_on(visit))
+
+    async def revise(self, visit: Visit, n: int, text: str) -> bool:
+        """Go on from step ``n`` of the last answer with another text; False, with a notice, where not."""
+        return await self._attempt(visit, self._revise(visit, n, text))
+
+    async def _attempt(self, visit: Visit, beginning: Coroutine[None, None, None]) -> bool:
+        """Whether a run could be begun; what prevents it becomes a notice."""
+        if visit.asking or self.running(visit):
+            beginning.close()
+            visit.notice = "One question at a time: stop the running one first."
             return False
-        conversation.blocks.append(render.question(problem.problem))
-        conversation.run = Run(problem)
+        visit.asking = True
+        try:
+            await beginning
+        except RaderError as error:
+            self._refuse(visit, error)
+            return False
+        finally:
+            visit.asking = False
         return True
 
-    async def answer(
-        self, conversation: Conversation, strategy: Strategy, depth: int, hits: int
-    ) -> AsyncIterator[Screen]:
-        """Screens of the run that `ask` began, until it is over."""
-        run = conversation.run
-        if run is None or run.task is not None:
-            yield conversation.screen()
-            return
-        settings = {"depth": depth, "hits": hits}
-        run.task = asyncio.create_task(self._read(run, strategy, settings))
-        if run.stopped:  # while it waited in line
-            run.task.cancel()
-        try:
-            async for _ in _frames(run):
-                _collect(conversation, run)
-                yield conversation.screen()
-        finally:
-            await _settle(run)
-            self._close(conversation, run)
-        yield conversation.screen()
+    async def _ask(self, visit: Visit, text: str, choices: Choices) -> None:
+        problem = new_problem(text, limit=self._defaults.problem_chars)
+        if not visit.conversation.id:
+            made = await asyncio.to_thread(self._kept.begin, visit.owner, problem.problem)
+            visit.conversation = Conversation(made, problem.problem)
+        conversation = await self._current(visit)
+        exchange = Exchange(id=uuid.uuid4().hex, problem=problem, choices=choices)
+        self._begin(visit, conversation, conversation.shown(), exchange)
 
-    async def _read(self, run: Run, strategy: Strategy, settings: dict[str, int]) -> None:
-        """Run the solver to its end, or to the run's."""
+    async def _go_on(self, visit: Visit) -> None:
+        conversation = await self._current(visit)
+        *before, last = conversation.shown()
+        self._begin(visit, conversation, before, last.begun_again(), retelling.given_again(last))
+
+    async def _revise(self, visit: Visit, n: int, text: str) -> None:
+        conversation = await self._current(visit)
+        *before, last = conversation.shown()
+        start = given(last.id, last.steps, n, text, await check_in_time(text.strip()))
+        exchange = Exchange(
+            id=uuid.uuid4().hex,
+            problem=last.problem,
+            choices=last.choices,
+            written=start.steps,
+            passages=last.passages,
+            continues=start.continues,
+            given=len(start.steps),
+        )
+        self._begin(visit, conversation, before, exchange, start)
+
+    async def _current(self, visit: Visit) -> Conversation:
+        """The tab's conversation as it is kept now: another tab may have changed it."""
+        return await asyncio.to_thread(self._kept.read, visit.owner, visit.conversation.id)
+
+    def _begin(
+        self,
+        visit: Visit,
+        conversation: Conversation,
+        before: Sequence[Exchange],
+        exchange: Exchange,
+        start: Given | None = None,
+    ) -> None:
+        """Begin the run of an exchange that follows those ``before``."""
+        turns = retelling.history(before, self._defaults.history_chars)
+        problem = Problem.model_validate(exchange.problem.model_dump() | {"history": turns})
+        self._runs.begin(conversation.id, exchange, problem, start)
+        visit.notice = ""
+        self._show(visit, conversation._replace(exchanges=tuple(before)))
+
+    def stop(self, visit: Visit) -> None:
+        """Stop the run under way; what is written stays."""
+        if live := self.running(visit):
+            self._runs.stop(live)
+
+    async def rename(self, visit: Visit, title: str) -> None:
+        """Give the conversation another title."""
+        visit.notice = ""
         try:
-            config = AgentConfig.model_validate(self._defaults.model_dump() | settings)
-            async with self._queue.place(run.ticket):
-                solver = await asyncio.to_thread(self._make_solver, config)
-                async with aclosing(solver.solve(run.problem, strategy)) as events:
-                    async for event in events:
-                        run.view.apply(event)
-                        run.changed.set()
+            kept = await asyncio.to_thread(self._kept.rename, visit.owner, visit.conversation.id, title)
+            visit.conversation = visit.conversation._replace(title=kept)
         except RaderError as error:
-            run.view.stop(str(error))
-        except Exception as error:
-            log.exception("a run failed")
-            run.view.stop(f"Something went wrong ({type(error).__name__}). The log has the details.")
+            self._refuse(visit, error)
 
-    def _close(self, conversation: Conversation, run: Run) -> None:
-        """The run is over: keep what it wrote, and what a follow-up needs of it."""
-        view = run.view
-        if view.finished is None:
-            view.stop()
-        _collect(conversation, run)
-        if conversation.run is not run:  # the visitor began anew
-            return
-        conversation.run, conversation.notice = None, ""
-        if run.stopped and view.finished is None:
-            conversation.blocks.append(render.footer("Stopped. The steps so far are kept."))
-        elif view.finished is None or view.finished.error:
-            conversation.again = run.problem.problem
-        chars = self._defaults.history_chars
-        conversation.turns += transcript.turns(run.problem.problem, view.solution(), chars)
-
-
-def _collect(conversation: Conversation, run: Run) -> None:
-    """Move newly finished blocks of a run into its conversation."""
-    fresh, run.shown = run.view.blocks[run.shown :], len(run.view.blocks)
-    if conversation.run is run:
-        conversation.blocks += fresh
-
-
-async def _frames(run: Run) -> AsyncIterator[None]:
-    """A beat for each screen worth showing: after a change, or a second, never within a tenth of the last."""
-    assert run.task is not None  # noqa: S101
-    yield
-    while not run.task.done():
-        await asyncio.sleep(FRAME_SECONDS)
-        waiting = asyncio.create_task(run.changed.wait())
+    async def delete(self, visit: Visit) -> None:
+        """Delete the conversation for good, and stop its run."""
+        self.stop(visit)
         try:
-            await asyncio.wait({waiting, run.task}, timeout=TICK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            waiting.cancel()
-        run.changed.clear()
-        yield
+            await asyncio.to_thread(self._kept.delete, visit.owner, visit.conversation.id)
+            self.leave(visit)
+        except RaderError as error:
+            self._refuse(visit, error)
+
+    def _refuse(self, visit: Visit, error: RaderError) -> None:
+        """Say why something was not done. A conversation that is gone makes room for a new one."""
+        if isinstance(error, GoneError):
+            self.leave(visit)
+        visit.notice = str(error)
 
 
-async def _settle(run: Run) -> None:
-    """End the task of a run, and wait until its model has been stopped."""
-    if run.task is None:
-        return
-    run.task.cancel()
-    await asyncio.wait({run.task})
+def _with(live: Live, visit: Visit) -> Screen:
+    """The page with a run under way."""
+    view = live.view
+    done = GROUP.join([*visit.blocks, retelling.question(live.exchange), *view.blocks])
+    return Screen(done, view.live(), view.tree(), _status(live) + render.notice(visit.notice))
+
+
+def _status(live: Live) -> str:
+    seconds = time.perf_counter() - live.started
+    return render.status(_waits(live.ticket) or live.view.phase, seconds, live.view.written)
+
+
+def _waits(ticket: Ticket) -> str:
+    """The place in line and the time it may take; empty for a run that has begun."""
+    if not ticket.place:
+        return ""
+    time_ = f", about {render.duration(ticket.seconds)}" if ticket.seconds is not None else ""
+    return f"Number {ticket.place} in line{time_}"

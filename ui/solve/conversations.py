@@ -58,6 +58,7 @@ class Exchange(Record):
         trajectory: What was logged, once the run came to its end by itself.
         error: The line that was shown where it failed.
         continues: Where its first steps come from.
+        given: How many of its first steps those are; a person changed the last of them.
     """
 
     id: str
@@ -70,6 +71,7 @@ class Exchange(Record):
     trajectory: Trajectory | None = None
     error: str = ""
     continues: Continues | None = None
+    given: int = 0
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -77,6 +79,12 @@ class Exchange(Record):
         if self.trajectory is not None:
             return self.trajectory.steps
         return (*self.written, self.tail) if self.tail else self.written
+
+    def begun_again(self) -> Exchange:
+        """The exchange as its run goes on: its whole steps stay."""
+        whole = self.trajectory.steps if self.trajectory else self.written
+        changes = {"state": "running", "written": whole, "tail": None, "trajectory": None, "error": ""}
+        return self.model_copy(update=changes)
 
     @property
     def question(self) -> str:

@@ -1,4 +1,4 @@
-"""The parts of the page and where they stand; what they do is in `ui.app`."""
+"""The parts of the page and where they stand; what they do is in `ui.solve.view`."""
 
 from __future__ import annotations
 
@@ -9,14 +9,26 @@ import gradio as gr
 
 from agent.state import AgentConfig, Strategy
 from ui.page import markup
-from ui.solve.chat import Conversation
+from ui.solve.chat import Visit
+from ui.solve.choices import ALL_RETRIEVERS, Choices, Offer
+from ui.solve.feedback import Feedback
+from ui.solve.saving import Saving
+from ui.solve.teaching import Teaching
 
 STRATEGIES: dict[Strategy, tuple[str, str]] = {
     "steps": ("Step by step", "thinks one step at a time and looks a theorem up when a step calls for one"),
     "rag": ("Look up first", "searches the library with the whole question, then solves it in one go"),
     "cot": ("No look-up", "solves it in one go from what the model knows"),
+    "mcts": ("Tree search", "explores many ways and lets their answers vote; takes minutes"),
+    "rag@8": ("Vote, with look-up", "eight solutions after one look-up, and the majority; takes minutes"),
+    "cot@8": ("Vote, no look-up", "eight solutions from what the model knows, and the majority"),
 }
-
+RETRIEVERS = {
+    "hybrid": "Hybrid: meaning and words together",
+    "rader": "RaDeR: meaning, trained on steps of reasoning",
+    "base": "Base: meaning, as the untrained encoder has it",
+    "bm25": "BM25: words alone",
+}
 EXAMPLES: tuple[tuple[str, str], ...] = (
     ("Algebra", r"The numbers $r$ and $s$ solve $2x^2 - 9x + 5 = 0$. What is $r^2 + s^2$?"),
     ("Number theory", r"What is the remainder when $3^{100}$ is divided by $7$?"),
@@ -32,27 +44,82 @@ KEYS = "Enter sends, Shift+Enter begins a new line."
 
 
 @dataclass
+class Chooser:
+    """What a person chooses before asking, in the order of `Choices`."""
+
+    panel: gr.Accordion
+    strategy: gr.Radio
+    depth: gr.Slider
+    hits: gr.Slider
+    sources: gr.Dropdown
+    retriever: gr.Dropdown
+    model: gr.Dropdown
+
+    @property
+    def inputs(self) -> list[gr.components.Component]:
+        """What `chosen` reads."""
+        return [self.strategy, self.depth, self.hits, self.sources, self.retriever, self.model]
+
+
+@dataclass
+class Desk:
+    """What is done with a whole conversation, and with a step of its last answer."""
+
+    panel: gr.Accordion
+    title: gr.Textbox
+    delete: gr.Button
+    sure: gr.Row
+    confirm: gr.Button
+    keep: gr.Button
+
+
+@dataclass
+class Editor:
+    """A step of the last answer, to be changed."""
+
+    panel: gr.Accordion
+    step: gr.Dropdown
+    text: gr.Textbox
+    button: gr.Button
+
+
+@dataclass
 class Page:
     """The parts of the page that handlers touch."""
 
-    conversation: gr.State
+    visit: gr.State
+    browser: gr.BrowserState
+    address: gr.Textbox
+    listing: gr.HTML
+    anew: gr.Button
+    desk: Desk
     welcome: gr.Column
     examples: list[gr.Button]
     done: gr.Markdown
     live: gr.Markdown
+    tree: gr.Markdown
+    editor: Editor
     status: gr.HTML
+    go_on: gr.Button
     box: gr.Textbox
-    anew: gr.Button
-    settings: gr.Accordion
-    strategy: gr.Radio
-    depth: gr.Slider
-    hits: gr.Slider
+    chooser: Chooser
+    teaching: Teaching | None
+    saving: Saving | None
 
 
-def lay_out(defaults: AgentConfig, about: str) -> Page:
+def lay_out(defaults: AgentConfig, about: str, feedback: Feedback | None = None) -> Page:
     """Make the page's parts; called within a ``gr.Blocks``."""
-    conversation = gr.State(Conversation())
-    anew = gr.Button("New conversation", size="sm", scale=0, min_width=150, elem_id="rd-new")
+    visit = gr.State(Visit())
+    # Encrypted with a key that everybody has: else a restart of the server would lose it. What it holds opens
+    # this browser's own conversations and no others.
+    browser = gr.BrowserState({}, storage_key="rader", secret="rader")  # noqa: S106
+    address = gr.Textbox(visible="hidden", elem_id="rd-address")
+    listing = gr.HTML(elem_id="rd-listing")
+    with gr.Row(elem_id="rd-desk"):
+        anew = gr.Button(
+            "New conversation", size="sm", scale=0, min_width=150, visible=False, elem_id="rd-new"
+        )
+        desk, saving = _lay_out_desk(feedback)
     with gr.Column(elem_id="rd-welcome") as welcome:
         gr.HTML(f"<h2>What shall we solve?</h2><p>{HINT} {KEYS}</p>")
         examples = [
@@ -62,11 +129,41 @@ def lay_out(defaults: AgentConfig, about: str) -> Page:
     with gr.Column(elem_id="rd-transcript"):
         done = gr.Markdown(elem_id="rd-done", **latex)
         live = gr.Markdown(elem_id="rd-live", **latex)
+        tree = gr.Markdown(elem_id="rd-tree", **latex)
+        editor = _lay_out_editor()
     with gr.Column(elem_id="rd-composer"):
-        status = gr.HTML(elem_id="rd-status")
+        teaching = Teaching(feedback) if feedback else None
+        with gr.Row(elem_id="rd-state"):
+            status = gr.HTML(elem_id="rd-status")
+            go_on = gr.Button("Go on", size="sm", scale=0, visible=False, elem_id="rd-go-on")
         box = _lay_out_box()
-        settings = _lay_out_settings(defaults, about)
-    return Page(conversation, welcome, examples, done, live, status, box, anew, *settings)
+        chooser = _lay_out_choices(defaults, about)
+    return Page(
+        visit, browser, address, listing, anew, desk, welcome, examples,
+        done, live, tree, editor, status, go_on, box, chooser, teaching, saving,
+    )  # fmt: skip
+
+
+def _lay_out_desk(feedback: Feedback | None) -> tuple[Desk, Saving | None]:
+    label = "Rename, save or delete" if feedback else "Rename or delete"
+    with gr.Accordion(label, open=False, visible=False, elem_id="rd-tidy") as panel:
+        title = gr.Textbox(label="Title", submit_btn="Rename", lines=1, max_lines=1)
+        saving = Saving(feedback) if feedback else None
+        delete = gr.Button("Delete this conversation", size="sm", elem_id="rd-delete")
+        with gr.Row(visible=False, elem_id="rd-sure") as sure:
+            gr.HTML("<p>Delete it for good? The log of trajectories keeps its runs.</p>")
+            confirm = gr.Button("Delete for good", size="sm", variant="stop")
+            keep = gr.Button("Keep it", size="sm")
+    return Desk(panel, title, delete, sure, confirm, keep), saving
+
+
+def _lay_out_editor() -> Editor:
+    label = "Change a step and go on from there"
+    with gr.Accordion(label, open=False, visible=False, elem_id="rd-editor") as panel:
+        step = gr.Dropdown([], label="Step", elem_id="rd-editor-step")
+        text = gr.Textbox(label="What it shall say", lines=4, max_lines=16, elem_id="rd-editor-text")
+        button = gr.Button("Go on from here", size="sm", elem_id="rd-editor-go")
+    return Editor(panel, step, text, button)
 
 
 def _lay_out_box() -> gr.Textbox:
@@ -80,27 +177,66 @@ def _lay_out_box() -> gr.Textbox:
     )
 
 
-def _lay_out_settings(
-    defaults: AgentConfig, about: str
-) -> tuple[gr.Accordion, gr.Radio, gr.Slider, gr.Slider]:
-    with gr.Accordion(summary("steps"), open=False, elem_id="rd-settings") as settings:
+def _lay_out_choices(defaults: AgentConfig, about: str) -> Chooser:
+    with gr.Accordion("How to solve", open=False, elem_id="rd-settings") as panel:
         choices: list[Any] = [(f"{name}: {text}", key) for key, (name, text) in STRATEGIES.items()]
         strategy = gr.Radio(choices, value="steps", label="Strategy")
         with gr.Row():
-            depth = gr.Slider(
-                1, max(16, defaults.depth), defaults.depth, step=1, label="Most thoughts", min_width=240
-            )
+            most = {"depth": max(16, defaults.depth), "hits": max(10, defaults.hits)}
+            depth = gr.Slider(1, most["depth"], defaults.depth, step=1, label="Most thoughts", min_width=240)
             hits = gr.Slider(
-                1, max(10, defaults.hits), defaults.hits, step=1, label="Theorems per look-up", min_width=240
+                1, most["hits"], defaults.hits, step=1, label="Theorems per look-up", min_width=240
             )
+        with gr.Row():
+            sources = gr.Dropdown([], multiselect=True, label="Search in", info="Nothing chosen: everything")
+            retriever = gr.Dropdown(_retrievers(ALL_RETRIEVERS), label="Retriever", value=defaults.retriever)
+            model = gr.Dropdown([], label="Language model")
         if about:
             gr.HTML(f'<p class="rd-about">{markup.escape(markup.clean(about))}</p>')
-    return settings, strategy, depth, hits
+    return Chooser(panel, strategy, depth, hits, sources, retriever, model)
 
 
-def summary(strategy: Strategy) -> str:
-    """What the folded settings say of the strategy in use."""
-    return f"How to solve: {STRATEGIES[strategy][0].lower()}"
+def offered(chooser: Chooser, offer: Offer, choices: Choices) -> dict[Any, Any]:
+    """What the chooser's parts offer, and what is chosen of it."""
+    named = choices.strategy if choices.strategy in STRATEGIES else "steps"
+    model = choices.model or next(iter(offer.models), None)
+    return {
+        chooser.panel: gr.Accordion(label=summary(named, choices.retriever, model)),
+        chooser.strategy: gr.Radio(value=named),
+        chooser.depth: gr.Slider(value=choices.depth),
+        chooser.hits: gr.Slider(value=choices.hits),
+        chooser.sources: gr.Dropdown(
+            list(offer.sources), value=list(choices.sources), visible=len(offer.sources) > 1
+        ),
+        chooser.retriever: gr.Dropdown(_retrievers(offer.retrievers), value=choices.retriever),
+        chooser.model: gr.Dropdown(list(offer.models), value=model, visible=len(offer.models) > 0),
+    }
+
+
+def chosen(
+    strategy: Strategy, depth: int, hits: int, sources: list[str], retriever: str, model: str | None
+) -> Choices:
+    """What the chooser's parts say."""
+    return Choices(
+        strategy=strategy,
+        depth=depth,
+        hits=hits,
+        sources=tuple(sources or ()),
+        retriever=retriever,
+        model=model or "",
+    )
+
+
+def summary(strategy: Strategy, retriever: str, model: str | None) -> str:
+    """What the folded choices say of those in use."""
+    used = [STRATEGIES[strategy][0].lower()]
+    if strategy not in ("cot", "cot@8"):
+        used.append(f"{retriever} retrieval")
+    return "How to solve: " + " · ".join([*used, model] if model else used)
+
+
+def _retrievers(names: tuple[str, ...]) -> list[Any]:
+    return [(RETRIEVERS.get(name, name), name) for name in names]
 
 
 def _spoken(text: str) -> str:

@@ -1,15 +1,23 @@
-"""A run as the page shows it, from its events, pure: finished blocks, the one being written, its phase."""
+"""A run as the page shows it, from its events, pure: finished blocks, the one being written, its phase.
+
+`ui.solve.search` does the same for runs of many attempts.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from agent.events import Event, Finished, Grown, StepDone, StepStarted, Token
+from agent.given import EDITABLE
 from agent.records import Action, Step, Trajectory, Turn
+from agent.transcript import cut
+from retriever.passage import Passage
 from ui.page import render
 from ui.page.render import Lookup, Thought
 
-_PHASES: dict[Action, str] = {
+LABEL_CHARS = 90
+PHASES: dict[Action, str] = {
     "think": "Thinking",
     "query": "Deciding what to look up",
     "retrieve": "Searching the library",
@@ -24,13 +32,21 @@ class RunView:
     """What is known of a run so far.
 
     Attributes:
+        run: The id that its trajectory will have.
+        changed: The step whose text a person wrote; 0 for none.
+        steps: Those that are done, by number.
+        passages: What its look-ups found, by id.
         blocks: Finished blocks, never changed again.
         open: The block being written.
         texts: The thoughts, for the conversation's history.
-        grown: The tree of a search or a vote, once there is something of it.
+        grown: The tree of many attempts as it stood last.
         finished: The trajectory, once the run is over.
     """
 
+    run: str = ""
+    changed: int = 0
+    steps: dict[int, Step] = field(default_factory=dict)
+    passages: dict[str, Passage] = field(default_factory=dict)
     blocks: list[str] = field(default_factory=list)
     open: Thought | Lookup | None = None
     texts: list[str] = field(default_factory=list)
@@ -44,22 +60,42 @@ class RunView:
     def apply(self, event: Event) -> None:
         """Take in one event."""
         if isinstance(event, StepStarted):
-            self._start(event.action)
+            self._start(event)
         elif isinstance(event, Token):
             self._counted += 1
             self._write(event.text)
         elif isinstance(event, StepDone):
+            self.steps[event.step.n] = event.step
+            self.passages |= event.passages
             self._finish(event)
-        elif isinstance(event, Grown):
-            self.grown = event
-        else:
+        elif isinstance(event, Finished):
             self._close()
             self._end(event)
+
+    def restore(
+        self, steps: Sequence[Step], passages: dict[str, Passage], planned: int | None = None
+    ) -> None:
+        """Take in steps that were made before; ``planned`` as in `Trajectory`."""
+        del planned
+        for step in steps:
+            self.apply(StepStarted(step.n, step.action, step.parent))
+            self.apply(StepDone(step, passages))
 
     @property
     def written(self) -> int:
         """Tokens so far: of finished steps as the server counted them, of the open one as they came."""
         return self.tokens + self._counted
+
+    def tail(self) -> Step | None:
+        """The thought under way as far as it is written."""
+        n = max(self.steps, default=0)
+        if isinstance(self.open, Thought) and self.open.text.strip():
+            return Step(n=n + 1, action="think", text=self.open.text.strip(), parent=n or None)
+        return None
+
+    def tree(self) -> str:
+        """A picture of the attempts so far; where there is but one, none."""
+        return ""
 
     def live(self) -> str:
         """The block being written as HTML; empty where there is none to show yet."""
@@ -79,14 +115,17 @@ class RunView:
         """The thoughts so far as one text."""
         return "\n\n".join(self.texts)
 
-    def _start(self, action: Action) -> None:
-        self._action, self._counted, self.phase = action, 0, _PHASES[action]
-        if action in ("think", "answer"):
+    def _start(self, event: StepStarted) -> None:
+        self._action, self._counted, self.phase = event.action, 0, PHASES[event.action]
+        changed = event.n == self.changed
+        if event.action in ("think", "answer"):
             self._close()
-            self.open = Thought(self._title(action))
-        elif action == "query":
+            self.open = Thought(self._title(event.action), changed=changed)
+        elif event.action == "query":
             self._close()
-            self.open = Lookup()
+            self.open = Lookup(changed=changed, run=self.run, n=event.n)
+        elif event.action == "summarise" and isinstance(self.open, Lookup):
+            self.open.changed = changed
 
     def _title(self, action: Action) -> str:
         if action == "answer":
@@ -110,7 +149,7 @@ class RunView:
             self._look_up(self.open, event)
 
     def _think(self, shown: Thought, step: Step) -> None:
-        shown.text = step.text
+        shown.title, shown.text = self._title(step.action), step.text
         shown.seconds, shown.tokens, shown.checks = step.ms / 1000, step.tokens, step.checks
         self._close()
 
@@ -158,6 +197,23 @@ def turns(question: str, solution: str, chars: int) -> list[Turn]:
     room = chars - len(asked)
     kept = solution if len(solution) <= room else "…" + solution[-(room - 1) :] if room > 1 else ""
     return [Turn(role="user", content=asked), Turn(role="assistant", content=kept)] if kept else []
+
+
+def editable(steps: Sequence[Step]) -> list[tuple[str, int]]:
+    """The steps that a person may change, each as a line and its number; of a tree, those of its answer."""
+    line = [step for step in steps if step.chosen] or steps
+    names = {"think": "Thought", "query": "Look-up", "summarise": "Recalled", "answer": "Conclusion"}
+    return [
+        (f"{place}. {names[step.action]}: {cut(' '.join(step.text.split()), LABEL_CHARS)}", step.n)
+        for place, step in enumerate((one for one in line if one.action in EDITABLE and one.text), 1)
+    ]
+
+
+def likely(steps: Sequence[Step]) -> int:
+    """The step that is changed most likely: the last thought, since a conclusion leaves little to go on with;
+    0 where there is none."""
+    line = [step for step in steps if step.chosen] or steps
+    return max((step.n for step in line if step.action == "think" and step.text), default=0)
 
 
 def _undecided(shown: Lookup) -> bool:

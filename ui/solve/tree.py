@@ -137,8 +137,8 @@ def _outline(steps: Sequence[Step], run: str) -> str:
         parts += ["<li><ol>", *(f"<li>{_node(node)}</li>" for node in chain), "</ol>"]
         waiting.append("</li>")
         if branches := below[chain[-1].last]:
-            fold = f'<details open id="rd-{markup.escape(run)}-{one.n}"><summary>{len(branches)} branches</summary>'
-            parts.append(f'{fold}<ul class="rd-branches">')
+            fold = f'<details open id="rd-{markup.escape(run)}-{one.n}">'
+            parts.append(f'{fold}<summary>{len(branches)} branches</summary><ul class="rd-branches">')
             waiting += ["</ul></details>", *reversed(branches)]
     return "".join(parts)
 

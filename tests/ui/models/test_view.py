@@ -171,14 +171,14 @@ def test_damaged_gone_and_unknown_versions_say_what_to_do(retrieval: Retrieval, 
     shutil.rmtree(registry.named("rader-2").path)
     page.goto(f"{url}?name=<b>none</b>")
     told(page, "There is no trained model '<b>none</b>'. Choose one of the list.")
-    expect(page.locator("#rd-models-serving .rd-problem")).to_contain_text("its folder is gone")
+    expect(page.locator("#rd-models-serving .rd-defect")).to_contain_text("its folder is gone")
     choose(page, "rader-1")
-    expect(page.locator(".rd-model .rd-problem")).to_contain_text(
+    expect(page.locator(".rd-model .rd-defect")).to_contain_text(
         "adapter_model.safetensors has changed. Let another serve"
     )
     expect(page.get_by_role("button", name="Let rader-1 serve")).to_be_hidden()
     choose(page, "rader-2")
-    expect(page.locator(".rd-model .rd-problem")).to_contain_text("its folder is gone")
+    expect(page.locator(".rd-model .rd-defect")).to_contain_text("its folder is gone")
 
 
 def test_with_nothing_trained_it_says_how_to_begin(
