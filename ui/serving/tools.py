@@ -119,7 +119,8 @@ def publish(tools: Tools) -> None:
 
 def _checked(tool: Callable[P, Awaitable[Answer]]) -> Callable[P, Awaitable[Answer]]:
     """``tool`` with its arguments checked, which Gradio does not do; an error is one line."""
-    strict, named = validate_call(tool), signature(tool)
+    strict: Callable[..., Awaitable[Answer]] = validate_call(tool)
+    named = signature(tool)
 
     @wraps(tool)
     async def call(*args: P.args, **kwargs: P.kwargs) -> Answer:
