@@ -23,16 +23,22 @@ _OWN = {"connection", "transfer-encoding", "keep-alive"}  # of each connection, 
 def stripping(prefix: str, upstream: str) -> Iterator[str]:
     """Serve ``upstream`` below ``prefix``; its address, with a slash at the end."""
     port = free_port("127.0.0.1", 0)
-    server = uvicorn.Server(
-        uvicorn.Config(_app(prefix, upstream), port=port, log_level="critical", ws="none")
+    config = uvicorn.Config(
+        _app(prefix, upstream),
+        port=port,
+        loop="asyncio",
+        ws="none",
+        log_level="critical",
+        timeout_graceful_shutdown=5,
     )
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
         time.sleep(0.05)
     yield f"http://127.0.0.1:{port}{prefix}/"
-    server.should_exit = server.force_exit = True
-    thread.join(10)
+    server.should_exit = True
+    thread.join(30)
 
 
 def _app(prefix: str, upstream: str) -> Starlette:
@@ -44,8 +50,7 @@ def _app(prefix: str, upstream: str) -> Starlette:
             request.method, url, headers=request.headers.raw, content=await request.body()
         )
         answer = await client.send(sent, stream=True)
-        headers = {name: value for name, value in answer.headers.multi_items() if name not in _OWN}
-        made = StreamingResponse(answer.aiter_raw(), answer.status_code, headers)
+        made = StreamingResponse(answer.aiter_raw(), answer.status_code)
         made.raw_headers = [pair for pair in answer.headers.raw if pair[0].decode().lower() not in _OWN]
         return made
 

@@ -56,7 +56,6 @@ def chat(
     from ui.assemble import Studio, writable
     from ui.ports import free_port
     from ui.serving.access import Access
-    from ui.serving.users import Users
     from ui.settings import load_settings
     from ui.solve.queue import Queue
 
@@ -64,8 +63,7 @@ def chat(
         config, port=port, host=host, auth=auth, without_auth=without_auth, root_path=root_path, model=model,
         llm_url=llm_url, llm_model=llm_model, reranker=reranker, chroma_url=chroma_url, home=home,
     )  # fmt: skip
-    users = Users.of(settings.auth) if settings.auth else None
-    access = Access(users, settings.without_auth, settings.root_path)
+    access = Access.of(settings)
     access.check(settings.host)
     free_port(settings.host, settings.port)
     writable(settings.home)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from retriever.errors import BadInputError
 from ui.serving.users import Users
+from ui.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,16 @@ class Access:
     users: Users | None = None
     anyone: bool = False
     root_path: str = ""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Access:
+        """As the settings say.
+
+        Raises:
+            BadInputError, StorageError: The file of users cannot be used.
+        """
+        users = Users.of(settings.auth) if settings.auth else None
+        return cls(users, settings.without_auth, settings.root_path)
 
     def check(self, host: str) -> None:
         """Refuse to listen where other machines reach what nobody guards.
