@@ -10,11 +10,12 @@ TORCH_INDEX ?=
 WORKERS ?= 2
 VENV := .venv
 VLLM := .venv-vllm
+AUDIT := .venv-audit
 BIN := $(VENV)/bin
 PIP_FLAGS := --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .DELETE_ON_ERROR:
-.PHONY: setup chat test test-fast test-vllm lint bench wheel clean
+.PHONY: setup chat test test-fast test-vllm lint bench wheel audit clean
 
 # A stamp is written last, so that an installation that was cut off is taken up again.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -60,5 +61,11 @@ bench: setup
 wheel: setup
 	$(BIN)/python -m pip wheel $(PIP_FLAGS) --no-deps --wheel-dir dist .
 
+# Known vulnerabilities of what constraints.txt names; needs PyPI's advisories.
+audit:
+	@test -x $(AUDIT)/bin/python || $(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/python -m pip install $(PIP_FLAGS) --quiet pip-audit==2.10.1
+	$(AUDIT)/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt
+
 clean:
-	rm -rf $(VENV) $(VLLM) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VLLM) $(AUDIT) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
