@@ -58,19 +58,19 @@ class Asked(BaseModel):
             name, value = first["loc"][0], first["input"]
             raise BadInputError(f"{name} cannot be {value!r:.60}", _choices(str(name))) from error
 
-    @classmethod
-    def from_link(cls, parameters: Mapping[str, str]) -> Self:
-        """Read the parameters of a page's address; unknown ones are others' business.
+    def changed_by(self, parameters: Mapping[str, str]) -> Self:
+        """The same with what the parameters of an address say; unknown ones are others' business.
 
         Raises:
             BadInputError: As `of`.
         """
-        values: dict[str, Any] = {name: parameters[name] for name in cls.model_fields if name in parameters}
+        fields = type(self).model_fields
+        values: dict[str, Any] = {name: parameters[name] for name in fields if name in parameters}
         for name in ("columns", "gold"):
             if name in values:
                 parts = values[name].split("\n" if "\n" in values[name] else ",")
-                values[name] = [part.strip() for part in parts if part.strip()]
-        return cls.of(**values)
+                values[name] = tuple(part.strip() for part in parts if part.strip())
+        return self.of(**(self.model_dump() | values))
 
     def link(self) -> str:
         """Parameters that ask for the same again; empty where they would be too long for an address."""

@@ -27,7 +27,7 @@ def chart(comparison: Comparison) -> str:
     if not comparison.gold:
         return f'<p class="rd-note">{HINT}</p>'
     searched = [column for column in comparison.columns if column.results is not None]
-    return f'<figure class="rd-chart">{_picture(comparison, searched)}{_table(comparison, searched)}</figure>'
+    return f"<figure>{_picture(comparison, searched)}{_table(comparison, searched)}</figure>"
 
 
 def _picture(comparison: Comparison, columns: Sequence[Column]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from agent.events import Finished, StepDone, Token
@@ -37,9 +37,9 @@ class Draft:
 
     @property
     def fault(self) -> str:
-        """One line on why it is not whole, and what to do; empty where it is."""
-        kept = " What was written is kept: go on by hand, or empty the box." if self.text else ""
-        return f"{self.error}.{kept}".replace("..", ".") if self.error else ""
+        """One line on why the model did not come to its end, and what to do; empty where it did."""
+        kept = "What was written is kept: go on by hand, or empty the box." if self.text else ""
+        return f"{self.error.rstrip('.')}. {kept}".strip() if self.error else ""
 
     def stop(self) -> None:
         """Stop the model; what is written stays."""
@@ -47,7 +47,7 @@ class Draft:
         if self._task is not None:
             self._task.cancel()
 
-    async def write(self, problem: str) -> AsyncIterator[str]:
+    async def write(self, problem: str) -> AsyncGenerator[str]:
         """The text whenever it has grown, at most ten times a second, until it is whole or the model ends.
 
         Leaving the iteration stops the model.
@@ -60,7 +60,8 @@ class Draft:
                 if self.text != shown:
                     yield (shown := self.text)
         finally:
-            task.cancel()
+            if not task.done():
+                self.stop()
             await asyncio.wait({task})
 
     async def _read(self, problem: str) -> None:

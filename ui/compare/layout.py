@@ -80,6 +80,7 @@ def lay_out() -> Page:
     """Make the view's parts; called within a ``gr.Blocks``."""
     parts: dict[str, Any] = {"visit": gr.State(Visit())}
     with gr.Accordion("Ready examples", elem_id="rd-examples") as parts["examples"]:
+        gr.HTML(f'<p class="rd-note">{HINT}</p>', elem_id="rd-hint")
         parts["buttons"] = [
             gr.Button(f"{each.name.capitalize()}. {each.shows}.", elem_classes="rd-example", size="sm")
             for each in examples()
@@ -88,9 +89,14 @@ def lay_out() -> Page:
         parts |= _lay_out_texts()
     parts |= _lay_out_choices()
     parts["compare"] = gr.Button("Compare", variant="primary", elem_id="rd-compare")
-    parts["status"] = gr.HTML(f'<p class="rd-note">{HINT}</p>', elem_id="rd-compared")
+    parts["status"] = gr.HTML(elem_id="rd-compared")
     parts["link"] = gr.Textbox(
-        label="Link to this comparison", visible=False, interactive=False, buttons=["copy"], elem_id="rd-link"
+        label="Link to this comparison",
+        visible=False,
+        interactive=False,
+        max_lines=1,
+        buttons=["copy"],
+        elem_id="rd-link",
     )
     parts["chart"] = gr.HTML(elem_id="rd-chart")
     parts["results"] = gr.Markdown(
@@ -121,8 +127,10 @@ def _lay_out_choices() -> dict[str, Any]:
     modes: list[Any] = [(f"{mode}: {what}", mode) for mode, what in COLUMNS.items()]
     kinds: list[Any] = [(what, kind) for kind, what in QUERIES.items()]
     with gr.Row():
-        columns = gr.CheckboxGroup(modes, value=list(MODES), label="Columns", elem_id="rd-modes")
-        query = gr.Radio(kinds, value="cot", label="A step's query is", elem_id="rd-kind")
+        columns = gr.CheckboxGroup(
+            modes, value=list(MODES), label="Columns", min_width=320, elem_id="rd-modes"
+        )
+        query = gr.Radio(kinds, value="cot", label="A step's query is", min_width=320, elem_id="rd-kind")
     with gr.Row():
         gold = gr.Dropdown(
             [], multiselect=True, allow_custom_value=True, label="Known to help (gold)",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from functools import partial
 from typing import Any
 
@@ -27,9 +28,10 @@ SEARCHING: dict[str, Any] = {
 }  # fmt: skip
 # The page's address is that of the comparison it shows: a reload gives the same again.
 ADDRESS = """(link) => {
-  const url = new URL(link || location.pathname, location.href);
+  if (!link) return link;
+  const url = new URL(link, location.href);
   history.replaceState(history.state, "", url);
-  return link ? url.href : "";
+  return link === "?" ? "" : url.href;
 }"""
 
 THERE_ALREADY = "There are steps already. Empty the box first, and the model writes its own."
@@ -111,11 +113,11 @@ class Compare:
         parameters = dict(request.query_params)
         try:
             name = parameters.get("example")
-            asked = example(name).asked if name is not None else Asked.from_link(parameters)
+            asked = (Asked() if name is None else example(name).asked).changed_by(parameters)
         except RaderError as error:
             yield (*UNFILLED, *_refused(error))
             return
-        if asked == Asked():
+        if not asked.problem and not asked.steps:
             yield (*UNFILLED, *SAME)
             return
         async for filled in self._show(asked, visit):
@@ -149,8 +151,9 @@ class Compare:
             return
         visit.draft = draft = Draft(self._make_solver)
         yield gr.Textbox(interactive=False), gr.Button(interactive=False), gr.Button(interactive=True), ""
-        async for text in draft.write(problem):
-            yield text, gr.skip(), gr.skip(), gr.skip()
+        async with aclosing(draft.write(problem)) as texts:
+            async for text in texts:
+                yield text, gr.skip(), gr.skip(), gr.skip()
         box = gr.Textbox(draft.text, interactive=True)
         yield box, gr.Button(interactive=True), gr.Button(interactive=False), notice(draft.fault)
 
@@ -161,14 +164,9 @@ async def _stop(visit: Visit) -> None:
         visit.draft.stop()
 
 
-def _values(form: Sequence[Any]) -> dict[str, Any]:
-    problem, steps, columns, query, code, shown, gold = form
-    texts = {"problem": problem, "steps": steps, "gold": tuple(gold or ())}
-    return {**texts, "columns": tuple(columns), "query": query, "code": code, "shown": shown}
-
-
 def _asked(form: Sequence[Any]) -> Asked:
-    return Asked.of(**_values(form))
+    names = ("problem", "steps", "columns", "query", "code", "shown", "gold")
+    return Asked.of(**dict(zip(names, form, strict=True)))
 
 
 def _same(form: Sequence[Any], asked: Asked) -> bool:
@@ -189,7 +187,7 @@ def _screen(asked: Asked, gold: Gold, comparison: Comparison) -> Screen:
     names = gr.Dropdown([(title, key) for key, title in named.items()], value=list(asked.gold))
     return (
         render.status(comparison, link),
-        gr.Textbox(link, visible=bool(link)),
+        gr.Textbox(link or "?", visible=bool(link)),
         "".join(map(notice, gold.problems)) + chart(comparison),
         render.results(comparison),
         names,
