@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import LogError
+from agent.feedback import FeedbackLog, beside
 from agent.log import TrajectoryLog
 from agent.records import Fingerprints, Step, Trajectory, Usage
 from retriever.errors import StorageError
@@ -64,6 +65,20 @@ def tell(process: subprocess.Popen[str]) -> None:
     assert process.stdin is not None
     process.stdin.write("go\n")
     process.stdin.flush()
+
+
+def test_single_trajectories_are_found_by_their_ids(log: TrajectoryLog) -> None:
+    assert log.find(["a"]) == {}
+    for name, text in [("a", "first"), ("b", "it speaks of a and c"), ("a", "second"), ("c", "x")]:
+        log.append(trajectory(name, text))
+    with log.path.open("a") as file:
+        file.write('{"id": "c", torn\n')
+    FeedbackLog(beside(log.path)).give("c", "answer", "up")
+    found = log.find(["c", "a", "nowhere"])
+    assert list(found) == ["c", "a"]
+    assert found["a"].steps[0].text == "second"
+    assert found["c"].feedback == {"answer": "up"}
+    assert log.find([]) == {}
 
 
 def test_what_is_appended_is_read_back(log: TrajectoryLog) -> None:

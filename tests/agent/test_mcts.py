@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.events import StepDone, StepStarted
+from agent.events import Grown, StepDone, StepStarted
 from agent.nodes import PARAGRAPH
 from agent.prompts import load
 from agent.records import Problem
@@ -84,6 +84,18 @@ async def test_every_rollout_brings_one_answer_and_the_sums_hold() -> None:
         if step.action != "answer":
             assert step.visits == sum(child.visits or 0 for child in below)
             assert step.value == sum(child.value or 0 for child in below)
+
+
+async def test_the_tree_is_told_as_it_grows() -> None:
+    with ScriptedServer(SearchMind(complete=cycle("6", "5", "5"))) as server:
+        given = searcher(server, SearchConfig(rollouts=3, early_stop=False))
+        events = await run(given, asked(answer=None), "mcts")
+    trees, trajectory = [event for event in events if isinstance(event, Grown)], finished(events)
+    assert [len(tree.steps) for tree in trees] == sorted(len(tree.steps) for tree in trees)
+    assert trees[0].steps[0].visits is None  # nothing has come to its end yet
+    assert [tree.planned for tree in trees][-1] == trajectory.planned == 3
+    assert trees[-1].steps == trajectory.steps
+    assert [step.vote for step in endings(trajectory)] == [1, 8, 8]
 
 
 async def test_steps_come_as_events_with_their_parents() -> None:

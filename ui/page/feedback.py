@@ -11,7 +11,7 @@ from ui.page import markup
 
 def helped(run: str, passage: str, title: str) -> str:
     """Whether a passage helped."""
-    about = f'<span class="rd-unseen">: {markup.inline(title.replace("$", ""))}</span>'
+    about = f'<span class="rd-unseen"> ({markup.inline(title.replace("$", ""))})</span>'
     key = f"hit:{passage}"
     yes = _button(run, key, "up", f"Helped{about}")
     no = _button(run, key, "down", f"Did not help{about}")

@@ -75,11 +75,11 @@ class Lookup:
     """A query and what came of it; ``run`` and the query's step ``n`` are for feedback on it."""
 
     query: str = ""
-    changed: bool = False
     cards: tuple[Card, ...] | None = None
     recall: str = ""
     recalled: str = ""
     done: bool = False
+    changed: bool = False
     run: str = ""
     n: int = 0
 

@@ -83,6 +83,8 @@ _MATHS = {
     "¾": r"\tfrac{3}{4}",
 }
 
+KNOWN = frozenset(_MATHS)  # characters that a formula can print
+
 
 def escape(text: str) -> str:
     """``text`` so that LaTeX prints it and obeys nothing in it."""

@@ -5,6 +5,15 @@
     // Not where it would bring up a keyboard over the page.
     document.querySelector("#rd-question textarea")?.focus({ preventScroll: true });
   }
+  // What a reader folds in a tree stays so when the tree grows and is drawn anew.
+  const folded = new Map();
+  const tree = (node) => node.closest?.(".rd-tree") && node.id;
+  document.addEventListener("toggle", ({ target }) => { if (tree(target)) folded.set(target.id, !target.open); }, true);
+  const keepFolds = () => {
+    for (const node of document.querySelectorAll(".rd-tree details[id]")) {
+      if (folded.has(node.id) && node.open === folded.get(node.id)) node.open = !folded.get(node.id);
+    }
+  };
   let follow = true;
   let running = false;
   let seen = 0; // when a run was last under way: what it wrote last is typeset a moment later
@@ -15,6 +24,7 @@
     if (["PageUp", "PageDown", "Home", "End", "ArrowUp", "ArrowDown"].includes(event.key)) follow = atEnd();
   });
   new MutationObserver(() => {
+    keepFolds();
     const now = document.querySelector(".rd-running") !== null;
     if (now && !running) follow = true;
     if (now) seen = Date.now();
