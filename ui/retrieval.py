@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retriever.errors import BadInputError, IndexMismatchError, IndexMissingError
+from retriever.errors import BadInputError, IndexDamagedError, IndexMismatchError, IndexMissingError
 from ui.encoders import Chosen, choose
 from ui.settings import PASSAGE_TOKENS, Settings, with_agent
 
@@ -144,6 +144,8 @@ class Retrieval:
         home, encoder = self.settings.home, self.encoder_of(chosen.name)
         try:
             return open_index(home, encoder, server=self.chroma)
+        except IndexDamagedError:  # somebody's own, perhaps: what ships must not take its place
+            raise
         except IndexMissingError:
             self.build_index(default_corpus())
         except IndexMismatchError:

@@ -81,8 +81,9 @@ def test_a_damaged_index_is_named_and_built_anew(home: Path, victim: str, how: s
     assert len(use(home)) == 3
 
 
-def test_a_flipped_byte_never_crashes(home: Path, tmp_path: Path) -> None:
+def test_a_flipped_byte_is_refused_or_changes_nothing(home: Path, tmp_path: Path) -> None:
     version = version_of(home, Corpus(passages(60)))
+    expected = use(home)
     files = [path.relative_to(home) for path in version.rglob("*") if path.is_file() and path.stat().st_size]
     assert len(files) > 12
     dice = random.Random(0)  # noqa: S311
@@ -93,7 +94,7 @@ def test_a_flipped_byte_never_crashes(home: Path, tmp_path: Path) -> None:
         content[dice.randrange(len(content))] ^= 1 << dice.randrange(8)
         (copy / file).write_bytes(content)
         try:
-            use(copy)
+            assert use(copy) == expected, file
         except RaderError as error:
             refused.append(str(error))
     assert len(refused) > 10
