@@ -53,7 +53,8 @@ def _with_mounts_of_its_own() -> None:
     may = subprocess.run([*NAMESPACE, "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0
     os.environ["RADER_FAULTS_MOUNTS"] = "1" if may else ""
     if may:
-        os.execvp("unshare", [*NAMESPACE, sys.executable, "-m", "benchmarks.faults", *sys.argv[1:]])
+        command = [*NAMESPACE, sys.executable, "-m", "benchmarks.faults", *sys.argv[1:]]
+        os.execvp(command[0], command)  # noqa: S606
 
 
 def _options() -> argparse.Namespace:
@@ -61,7 +62,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=28, help="over all commands together")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="scenarios whose names hold this")
-    parser.add_argument("--folder", type=Path, default=Path("faults"), help="for everything; may be removed")
+    parser.add_argument(
+        "--folder", type=Path, default=Path("build/faults"), help="for everything; may be removed"
+    )
     parser.add_argument("--out", type=Path, help="what was tried; default: faults.jsonl there")
     return parser.parse_args()
 

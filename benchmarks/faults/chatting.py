@@ -20,7 +20,7 @@ from agent.log import TrajectoryLog
 from benchmarks.faults.jobs import essence
 from benchmarks.faults.record import Asked, Scenario, Trial
 from benchmarks.faults.world import World
-from benchmarks.faults.zygote import PATIENCE, Hung, Running
+from benchmarks.faults.zygote import PATIENCE, HungError, Running
 
 NAME = "kill -9: chat"
 QUESTION = "What is 21 + 21?"
@@ -63,7 +63,7 @@ def serving(world: World, home: Path) -> tuple[Running, Visitor]:
     end = time.monotonic() + PATIENCE
     while " is at " not in running.said:
         if not running.alive or time.monotonic() > end:
-            raise Hung(f"the page is not served: {running.complaint.strip()[-300:]}")
+            raise HungError(f"the page is not served: {running.complaint.strip()[-300:]}")
         time.sleep(0.02)
     return running, Visitor(running.said.split(" is at ")[1].split()[0])
 
@@ -102,7 +102,7 @@ def _trial(world: World, home: Path, number: int, moment: float, *, alone: bool)
     try:
         running, visitor = serving(world, home)
         visitor.ask(QUESTION)
-    except (Hung, httpx.HTTPError, ConnectionError, AssertionError) as error:
+    except (HungError, httpx.HTTPError, ConnectionError, AssertionError) as error:
         return Trial(scenario=NAME, number=number, tried=1, lost=(f"no answer: {error}",))
     finally:
         running.kill()

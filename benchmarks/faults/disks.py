@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmarks.faults.jobs import Job
 from benchmarks.faults.kills import finished, undisturbed
 from benchmarks.faults.record import Asked, Scenario, Trial
-from benchmarks.faults.zygote import Hung, Running
+from benchmarks.faults.zygote import HungError, Running
 
 SIZES = 4  # of the disk, a job
 AMPLE = 2 << 30
@@ -70,7 +70,7 @@ def unclear(running: Running, *, may_succeed: bool = True) -> list[str]:
     """What is wrong with the way a command ended: it must be done, or say why not in one line."""
     try:
         code = running.ended()
-    except Hung as error:
+    except HungError as error:
         return [str(error)]
     if code == 0:
         return [] if may_succeed else ["it says that all is well"]

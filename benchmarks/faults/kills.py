@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.faults.jobs import Job
 from benchmarks.faults.record import Asked, Scenario, Trial, differences
-from benchmarks.faults.zygote import Hung
+from benchmarks.faults.zygote import HungError
 
 IN_A_ROW = 4
 ALONE = 1 / 3  # of the kills hit the process alone; what it had started must end by itself
@@ -58,7 +58,7 @@ def _killed(job: Job, commands: int, asked: Asked) -> Iterator[Trial]:
 def _kill(
     job: Job, home: Path, wanted: dict[str, Any], moments: Sequence[float], dice: random.Random
 ) -> tuple[int, list[str]]:
-    """Begin the job and kill it, once a moment (seconds), as long as there is work; what served wrongly then."""
+    """Begin the job and kill it, once a moment (seconds), while there is work; kills, what served wrongly."""
     kills, wrong = 0, list[str]()
     for moment in moments:
         running = job.start(home)
@@ -74,7 +74,7 @@ def finished(job: Job, home: Path, wanted: dict[str, Any], **order: Any) -> tupl
     try:
         running = job.start(home, **order)
         code = running.ended()
-    except Hung as error:
+    except HungError as error:
         return [str(error)], []
     if code:
         return [f"ends with {code}: {running.complaint.strip()[-300:]}"], []

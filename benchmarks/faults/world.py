@@ -1,4 +1,4 @@
-"""What all scenarios stand on: a tiny encoder, two corpora, a home with the first indexed, a scripted model."""
+"""What all scenarios stand on: a tiny encoder, two corpora, a home with the first indexed, a model."""
 
 from __future__ import annotations
 

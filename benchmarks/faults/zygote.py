@@ -1,8 +1,8 @@
 """Commands as processes, forked from one that has imported everything.
 
-Importing takes longer than most of the work here; a command that is forked begins to work at once, so that a kill
-at a random moment hits the work. The command itself is the one that users run (``ui.cli.main``), in a session
-of its own with its own standard streams.
+Importing takes longer than most of the work here; a command that is forked begins to work at once, so that a
+kill at a random moment hits the work. The command itself is the one that users run (``ui.cli.main``), in a
+session of its own with its own standard streams.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ PATIENCE = 900.0  # seconds after which a command that does not end counts as hu
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
 
 
-class Hung(Exception):
+class HungError(Exception):
     """A command that did not come to its end."""
 
 
@@ -80,11 +80,11 @@ class Running:
         """Its exit code, once it is over; -9 where it was killed.
 
         Raises:
-            Hung: It took longer.
+            HungError: It took longer.
         """
         if not self.wait(seconds):
             self.kill()
-            raise Hung(f"did not end within {seconds:.0f} s")
+            raise HungError(f"did not end within {seconds:.0f} s")
         code = self.folder / "code"
         return int(code.read_text()) if code.exists() else -signal.SIGKILL
 

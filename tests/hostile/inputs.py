@@ -1,7 +1,7 @@
 """Hostile text: what somebody may put into a problem, a passage, a model's reply, a log or a file's name.
 
-A line of ``inputs.jsonl`` is ``{"id", "field", "text"}``, or ``"parts"``, a list of texts with how often each is
-repeated, for texts that are long. Its id begins with what kind of trick it is.
+A line of ``inputs.jsonl`` is ``{"id", "field", "text"}``, or ``"parts"``, a list of texts with how often each
+is repeated, for texts that are long. Its id begins with what kind of trick it is.
 """
 
 from __future__ import annotations

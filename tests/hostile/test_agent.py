@@ -1,4 +1,4 @@
-"""The agent over hostile problems, passages and replies: every run ends, is logged, and says no more than it should.
+"""The agent over hostile problems, passages and replies: every run ends, is logged, and tells no secret.
 
 What a real model makes of an order hidden in a theorem, a scripted one cannot tell; that is measured
 (``benchmarks/RESULTS.md``, Hostile text).
@@ -63,6 +63,10 @@ def placed(given: Input) -> tuple[str, list[Passage], Mind]:
     return PROBLEM, [passage, *PASSAGES[1:]], mind
 
 
+def assert_one_line(error: Exception) -> None:
+    assert "\n" not in str(error)
+
+
 @pytest.mark.parametrize("given", TEXTS, ids=lambda given: given.id)
 @pytest.mark.usefixtures("grader")
 async def test_every_run_ends_is_logged_and_asks_in_plain_words(given: Input, tmp_path: Path) -> None:
@@ -71,7 +75,7 @@ async def test_every_run_ends_is_logged_and_asks_in_plain_words(given: Input, tm
         problem, passages, mind = placed(given)
         asked = new_problem(problem, answer="5")
     except BadInputError as error:
-        assert "\n" not in str(error)
+        assert_one_line(error)
         return
     with ScriptedServer(mind) as server:
         model = ChatModel(server.url, "scripted", api_key=KEY, timeout=60.0)

@@ -1,4 +1,4 @@
-"""Corpora of hostile text and names: read whole or refused in a line, found again as they were, nothing beside."""
+"""Corpora of hostile text and names: read whole or refused in a line, and found again as they were."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from retriever.index import build_index, open_index
 from retriever.search import Retriever
 from retriever.sources import collect_corpus
 from tests.hostile.inputs import ALL, TEXTS, Input
+from tests.hostile.test_agent import assert_one_line
 from tests.retriever.stubs import HashEncoder
 from tests.ui.command import Rader, one_line
 
@@ -67,7 +68,7 @@ def test_files_that_are_nothing_but_hostile_are_read_to_their_end(tmp_path: Path
         try:
             collect_corpus([str(file)], shipped=False)
         except BadInputError as error:
-            assert "\n" not in str(error)
+            assert_one_line(error)
 
 
 @pytest.mark.parametrize("given", NAMES, ids=lambda given: given.id)
@@ -80,7 +81,7 @@ def test_a_file_of_any_name_is_that_file(given: Input, tmp_path: Path) -> None:
     try:
         assert [passage.id for passage in collect_corpus([str(file)], shipped=False)] == ["p"]
     except RaderError as error:
-        assert "\n" not in str(error)
+        assert_one_line(error)
     assert sorted(tmp_path.rglob("*")) == before
 
 
