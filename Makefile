@@ -1,6 +1,7 @@
 # make setup   the environment, .venv
 # make chat    everything from nothing to the chat on http://127.0.0.1:7860
 # make test    lint, types and all tests; `make test-fast` leaves out the slow ones, `make test-vllm` is vLLM's
+# make faults  kills, full disks, damaged files, bad servers: what is lost and what is served wrong; KILLS=100
 #
 # Tests run in two processes: make test WORKERS=4
 # On a machine without a GPU, CPU builds of torch are much smaller:
@@ -8,6 +9,7 @@
 PYTHON ?= python3
 TORCH_INDEX ?=
 WORKERS ?= 2
+KILLS ?= 28
 VENV := .venv
 VLLM := .venv-vllm
 AUDIT := .venv-audit
@@ -15,7 +17,7 @@ BIN := $(VENV)/bin
 PIP_FLAGS := --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .DELETE_ON_ERROR:
-.PHONY: setup chat test test-fast test-vllm lint bench wheel audit clean
+.PHONY: setup chat test test-fast test-vllm lint bench faults wheel audit clean
 
 # A stamp is written last, so that an installation that was cut off is taken up again.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -48,6 +50,10 @@ $(VLLM)/.installed: tests/agent/vllm-requirements.txt
 test-vllm: setup $(VLLM)/.installed
 	$(BIN)/rader models pull smollm2-135m-instruct
 	RADER_VLLM_PYTHON=$(abspath $(VLLM)/bin/python) $(BIN)/python -m pytest -m vllm
+
+# Stopped and made again, it goes on where it was; build/faults may be removed.
+faults: setup
+	$(BIN)/python -m benchmarks.faults --kills $(KILLS) --folder build/faults
 
 lint: setup
 	$(BIN)/ruff check .

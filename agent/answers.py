@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import re
 
-from agent.maths.notation import closing
 from agent.records import Grade
 
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 
 
 def boxed(text: str) -> str | None:
     r"""What the last closed ``\boxed{…}`` of ``text`` holds; None if there is none or it is empty."""
-    found = None
-    for match in _BOX.finditer(text):
-        end = closing(text, match.end())
-        if end is not None and text[match.end() : end].strip():
-            found = text[match.end() : end].strip()
+    closed = _closed(text)
+    boxes = ((match.end(), closed.get(match.end())) for match in _BOX.finditer(text))
+    found = [(start, end) for start, end in boxes if end is not None and text[start:end].strip()]
+    return text[slice(*found[-1])].strip() if found else None
+
+
+def _closed(text: str) -> dict[int, int]:
+    """For each brace that is closed, where its inside begins and ends; in one pass, however deep."""
+    opened: list[int] = []
+    found = {}
+    for brace in _BRACE.finditer(text):
+        if brace.group() == "{":
+            opened.append(brace.end())
+        elif brace.group() == "}" and opened:
+            found[opened.pop()] = brace.start()
     return found
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +15,15 @@ from retriever.errors import StorageError
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
+_log = logging.getLogger(__name__)
+
 
 @asynccontextmanager
 async def open_checkpoints(path: Path | None) -> AsyncIterator[BaseCheckpointSaver[Any] | None]:
     """LangGraph's SQLite saver on ``path``; None where no path is given.
 
-    Opened for each run, since the connection belongs to one event loop.
+    Opened for each run, since the connection belongs to one event loop. States only spare work: a file that
+    is damaged is put aside as ``.damaged``, and the runs in it begin anew.
 
     Raises:
         StorageError: the file cannot be written.
@@ -31,6 +36,7 @@ async def open_checkpoints(path: Path | None) -> AsyncIterator[BaseCheckpointSav
     async with AsyncExitStack() as stack:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            await asyncio.to_thread(_put_aside_if_damaged, path)
             saver = await stack.enter_async_context(AsyncSqliteSaver.from_conn_string(str(path)))
             await saver.conn.execute("PRAGMA busy_timeout = 20000")
             await saver.setup()
@@ -40,3 +46,20 @@ async def open_checkpoints(path: Path | None) -> AsyncIterator[BaseCheckpointSav
                 "Free some space or set RADER_HOME to a folder you may write to",
             ) from error
         yield saver
+
+
+def _put_aside_if_damaged(path: Path) -> None:
+    if not path.exists():
+        return
+    try:
+        with closing(sqlite3.connect(path, timeout=20)) as file:
+            if file.execute("PRAGMA quick_check(1)").fetchone() == ("ok",):
+                return
+    except sqlite3.OperationalError:  # no permission, or busy: said where it is opened
+        return
+    except sqlite3.DatabaseError:  # no database at all
+        pass
+    _log.warning("%s is damaged and was put aside; unfinished runs begin anew", path)
+    for suffix in ("", "-wal", "-shm"):
+        if (part := Path(f"{path}{suffix}")).exists():
+            part.replace(f"{path}.damaged{suffix}")

@@ -14,7 +14,7 @@ from agent.errors import ServerDownError
 from agent.events import Finished
 from agent.records import Trajectory
 from agent.solve import Solver
-from retriever.errors import RaderError
+from retriever.errors import RaderError, StorageError
 
 TRIES = 6  # of an attempt whose server is down, with waits of 1, 2, 4 … 30 s between them
 
@@ -70,6 +70,7 @@ async def make(solver: Solver, attempt: Attempt, run_id: str) -> Trajectory:
 
     Raises:
         ServerDownError: The server stayed away.
+        StorageError: Its states cannot be kept.
     """
     from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
@@ -87,7 +88,7 @@ async def _try(solver: Solver, attempt: Attempt, run_id: str) -> Trajectory:
     async with aclosing(solving) as events:
         async for event in events:
             if isinstance(event, Finished):
-                if isinstance(event.cause, ServerDownError):
+                if isinstance(event.cause, ServerDownError | StorageError):  # not the attempt's own failure
                     raise event.cause
                 return event.trajectory
     raise RaderError("the run ended without a result", "Please report this")

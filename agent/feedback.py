@@ -12,7 +12,6 @@ earlier one, and an empty value takes it back. The keys are
 from __future__ import annotations
 
 import json
-import os
 from collections import defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 
 from agent.records import Trajectory
 from retriever.errors import BadInputError, StorageError
+from retriever.jsonl import append
 
 NAME = "feedback.jsonl"
 _VALUES = {"answer": ("up", "down"), "hit": ("up", "down"), "training": ("approved", "rejected")}
@@ -49,11 +49,8 @@ class FeedbackLog:
         line = {"trajectory": trajectory, "key": key, "value": value, "by": by, "at": _now()}
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(f"{self.path}.lock"), self.path.open("ab") as file:
-                # A newline first: what a killed writer left of its line spoils no other.
-                file.write(b"\n" + json.dumps(line, ensure_ascii=False).encode() + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
+            with FileLock(f"{self.path}.lock"):
+                append(self.path, json.dumps(line, ensure_ascii=False).encode())
         except OSError as error:
             raise StorageError(
                 f"the feedback {self.path} cannot be written ({error.strerror or error})",

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from agent.errors import ModelServerError, ServerDownError
 from agent.prompts import load
 from agent.records import Usage
+from agent.wire import spelled_out, whole_characters
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
@@ -31,9 +32,8 @@ _PREFILLS: dict[str, dict[str, Any]] = {
     "llamacpp": {},
     "vllm": {"continue_final_message": True, "add_generation_prompt": False},
 }
-
-
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})  # HTTP statuses after which another try may succeed
+_LONGEST = 256  # characters of a token: a reply with more for each token asked for has no end
 # What parsing an answer that is no chat completion ends in.
 _UNREADABLE = (ValueError, TypeError, KeyError, IndexError, AttributeError)
 
@@ -152,9 +152,12 @@ class ChatModel:
         try:
             async with self._client() as client:
                 chain = client.bind(**_arguments(sampling), extra_body=extra)
+                room = (sampling.max_tokens + 64) * _LONGEST
                 async for chunk in _each_within(chain.astream(sent), self._timeout):
-                    piece = _whole_characters(chunk.text)
+                    piece = whole_characters(chunk.text)
                     reply.text += piece
+                    if (room := room - 1 - len(piece)) < 0:
+                        raise ValueError(f"far more than the {sampling.max_tokens} tokens asked for")
                     reply.finish = str(chunk.response_metadata.get("finish_reason") or reply.finish)
                     if chunk.usage_metadata:
                         reply.usage = _usage(chunk.usage_metadata)
@@ -170,6 +173,7 @@ class ChatModel:
     ) -> tuple[list[BaseMessage], dict[str, Any]]:
         from langchain_core.messages import convert_to_messages
 
+        messages = [(role, spelled_out(text)) for role, text in messages]
         extra: dict[str, Any] = {"seed": sampling.seed}
         if sampling.schema is not None:
             extra["response_format"] = {
@@ -211,11 +215,6 @@ def _certificates() -> ssl.SSLContext:
     import httpx
 
     return httpx.create_ssl_context()
-
-
-def _whole_characters(text: str) -> str:
-    """``text`` without half characters, which no file can hold: some servers split an emoji in two."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _check_address(url: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,13 +12,13 @@ from agent.errors import LogError
 from agent.feedback import FeedbackLog, beside, with_feedback
 from agent.records import Trajectory
 from retriever.errors import StorageError
+from retriever.jsonl import append
 
 
 class TrajectoryLog:
     """Appends trajectories to ``path`` and reads them back.
 
-    A line is written by one ``write`` under a lock and flushed to disk. If an earlier writer was killed
-    within its line, the torn rest is closed with a newline first, so it harms no other line.
+    A line is written under a lock, whole or not at all, and is on the disk before `append` returns.
     """
 
     def __init__(self, path: Path) -> None:
@@ -33,27 +32,16 @@ class TrajectoryLog:
         """
         from filelock import FileLock
 
-        line = trajectory.to_json().encode() + b"\n"
+        line = trajectory.to_json().encode()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(f"{self.path}.lock"), self.path.open("ab+") as file:
-                self._write(file.fileno(), line)
+            with FileLock(f"{self.path}.lock"):
+                append(self.path, line)
         except OSError as error:
             raise StorageError(
                 f"the trajectory log {self.path} cannot be written ({error.strerror or error})",
                 "Free some space or set RADER_HOME to a folder you may write to",
             ) from error
-
-    @staticmethod
-    def _write(descriptor: int, line: bytes) -> None:
-        size = os.fstat(descriptor).st_size
-        torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-        data = b"\n" + line if torn else line
-        written = os.write(descriptor, data)
-        if written < len(data):
-            os.ftruncate(descriptor, size)
-            raise OSError(28, "no space left on device")
-        os.fsync(descriptor)
 
     def find(self, ids: Collection[str]) -> dict[str, Trajectory]:
         """The trajectories with these ids, with the feedback on them; of one logged twice the last."""

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from agent.errors import LogError
 from retriever.errors import BadInputError, StorageError
+from retriever.jsonl import append
 
 Head = TypeVar("Head", bound=BaseModel)
 Line = TypeVar("Line", bound=BaseModel)
@@ -92,10 +93,8 @@ class Tape(Generic[Head, Line]):
 
     def _write(self, line: BaseModel) -> None:
         try:
-            with self._lock, self.file.open("ab") as file:
-                file.write(line.model_dump_json().encode() + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
+            with self._lock:
+                append(self.file, line.model_dump_json().encode())
         except OSError as error:
             raise self._unwritable(error) from error
 

@@ -54,9 +54,16 @@ def build(
             LexicalIndex.build(corpus).save(draft)
         shutil.rmtree(folder / "encoded", ignore_errors=True)
         seconds, now = round(time.perf_counter() - start, 3), datetime.now(UTC).replace(microsecond=0)
-        info = plan.model_copy(update={"seconds": seconds, "built": now})
+        found = plan.checksums | checksums_beside(folder)
+        info = plan.model_copy(update={"seconds": seconds, "built": now, "checksums": found})
         versions.finish(info)
     return info
+
+
+def checksums_beside(folder: Path) -> dict[str, int]:
+    """CRC-32 of the files beside Chroma's, by path in a version's folder, such as ``rows/ids.json``."""
+    files = (path for part in ("lexical", "rows") for path in sorted((folder / part).iterdir()))
+    return {path.relative_to(folder).as_posix(): crc32(path) for path in files}
 
 
 class _Rows:

@@ -7,6 +7,7 @@ RaderError
 │   ├── HashMismatchError  a file's bytes are not the ones its authors published
 │   └── UnreachableError   no source of a model answers
 ├── IndexMissingError      nothing has been indexed yet, or the build was not finished
+│   └── IndexDamagedError  what was indexed cannot be read as what it should be
 ├── IndexMismatchError     the index was built with another encoder
 ├── IndexServerError       the Chroma server does not answer, or refuses
 └── StorageError           a folder cannot be read or written
@@ -60,6 +61,10 @@ class UnreachableError(WeightsError):
 
 class IndexMissingError(RaderError):
     """Nothing has been indexed yet, or the last build was not finished."""
+
+
+class IndexDamagedError(IndexMissingError):
+    """There is an index, and it cannot be read as what it should be."""
 
 
 class IndexMismatchError(RaderError):

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import httpx
 
-from retriever.errors import IndexMissingError, IndexServerError, RaderError, StorageError
+from retriever.errors import IndexDamagedError, IndexServerError, RaderError, StorageError
 from retriever.store import DAMAGE, REFUSALS, ChromaError
 from retriever.versions import STORAGE_REMEDY
 
 REBUILD = "Run: rader index"
 _GONE = 404
+_FULL = "disk is full"  # as SQLite says it
 _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
@@ -27,7 +28,7 @@ def reading(place: str, *, remote: bool = False) -> Iterator[None]:
         remote: It is on a server.
 
     Raises:
-        IndexMissingError: It is damaged.
+        IndexDamagedError: It is.
         StorageError: A folder cannot be read, for a reason of the system.
         IndexServerError: The server does not answer, refuses, or answers with an error.
     """
@@ -42,6 +43,8 @@ def reading(place: str, *, remote: bool = False) -> Iterator[None]:
         except DAMAGE as error:
             if remote and _of_chroma(error):
                 raise
+            if _FULL in str(error):  # Chroma writes even where it only reads
+                raise StorageError(f"cannot open the index in {place}: {_FULL}", STORAGE_REMEDY) from error
             raise damaged(place, first_line(error)) from error
 
 
@@ -81,11 +84,11 @@ def server_errors(url: str, *, remote: bool = True) -> Iterator[None]:
         raise IndexServerError(f"the Chroma server at {url} {message}", remedy) from error
 
 
-def damaged(place: str, reason: str) -> IndexMissingError:
+def damaged(place: str, reason: str) -> IndexDamagedError:
     """The error for an index that cannot be read as what it should be."""
     if Path(place).is_absolute() and not Path(place).exists():
-        return IndexMissingError(f"the index in {place} is gone: others took its place", "Start again")
-    return IndexMissingError(f"the index in {place} is damaged: {reason}", REBUILD)
+        return IndexDamagedError(f"the index in {place} is gone: others took its place", "Start again")
+    return IndexDamagedError(f"the index in {place} is damaged: {reason}", REBUILD)
 
 
 def first_line(error: BaseException) -> str:

@@ -21,6 +21,7 @@ from retriever.versions import Versions, sync
 
 _WORN = 0.2  # deleted rows to living ones from which on a graph is made anew, since they slow it down
 _DRAFT = "chroma.part-"
+_ROOM = 1 << 20  # bytes that Chroma may write where it opens a folder
 
 
 class FolderBackend:
@@ -42,8 +43,8 @@ class FolderBackend:
     def open(self, info: IndexInfo) -> Opened:
         """Open a complete version.
 
-        Chroma writes even where it only reads; a folder that cannot be written to is copied into a private
-        one, which goes with the store.
+        Chroma writes even where it only reads; a folder that cannot be written to, or on a disk that is full,
+        is copied into a private one, which goes with the store.
 
         Raises:
             IndexMissingError: It is damaged.
@@ -56,11 +57,7 @@ class FolderBackend:
                 folder = shutil.copytree(folder, copied / folder.name)
                 for path in (folder, *folder.rglob("*")):
                     path.chmod(0o700)  # the copy took over the permissions too
-            wanted = {name: checksum for name, checksum in info.checksums.items() if name != VECTORS}
-            if wanted and _checksums(_chroma(folder)) != wanted:
-                raise damaged(str(folder), "the graph's files have changed")
-            if (folder / "rows").is_dir() and not (folder / "rows" / VECTORS).is_file():
-                raise damaged(str(folder), "its vectors are gone")
+            _require_whole(folder, info)
             store = open_folder(_chroma(folder))
         if copied:
             weakref.finalize(store, shutil.rmtree, copied, ignore_errors=True)
@@ -123,6 +120,24 @@ class FolderBackend:
         return deleted
 
 
+def _require_whole(folder: Path, info: IndexInfo) -> None:
+    """Compare a version's files with its manifest, but the database, in which Chroma writes.
+
+    Raises:
+        IndexDamagedError, OSError: They differ, or one is missing; rows may be missing as a whole.
+    """
+    beside = {name: checksum for name, checksum in info.checksums.items() if "/" in name}
+    graph = {name: one for name, one in info.checksums.items() if name not in beside and name != VECTORS}
+    if graph and _checksums(_chroma(folder)) != graph:
+        raise damaged(str(folder), "the graph's files have changed")
+    rows = (folder / "rows").is_dir()
+    for name, checksum in beside.items():
+        if (rows or not name.startswith("rows/")) and crc32(folder / name) != checksum:
+            raise damaged(str(folder), f"{name} has changed")
+    if rows and not (folder / "rows" / VECTORS).is_file():
+        raise damaged(str(folder), "its vectors are gone")
+
+
 def _kept(line: bytes, passage_id: str, rows: Rows) -> bool:
     """Whether rows have a passage, word by word."""
     row = rows.row(passage_id)
@@ -144,5 +159,7 @@ def _chroma(folder: Path) -> Path:
 
 
 def _writable(folder: Path) -> bool:
+    if shutil.disk_usage(folder).free < _ROOM:
+        return False
     chroma = _chroma(folder)
     return all(os.access(path, os.W_OK) for path in (folder, chroma, chroma / DATABASE) if path.exists())

@@ -21,7 +21,8 @@ class IndexInfo(BaseModel):
     ``encoded`` and ``reused`` count the vectors that were computed and those taken over from the index
     before; ``cut`` counts passages among the encoded that were longer than the encoder reads. ``deleted``
     counts rows that were removed and still burden the graph. ``checksums`` are CRC-32 by file name of the
-    vectors' file and of those of the graph, which are read by code that trusts them.
+    vectors' file and of those of the graph, which are read by code that trusts them, and by path of the files
+    beside Chroma's.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")

@@ -5,7 +5,9 @@ A line is read only up to `MOST_BYTES`, so that a file without line ends cannot 
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +49,25 @@ def row_of(line: bytes) -> Row | str:
     except (ValueError, RecursionError) as error:
         return f"not JSON ({error})"
     return row if isinstance(row, dict) else f"not a JSON object but {type(row).__name__}"
+
+
+def append(path: Path, line: bytes) -> None:
+    """Add a line, given without its end, whole or not at all; who calls it keeps other writers out.
+
+    The rest of a line that a killed writer left is closed first, so that it spoils no other.
+
+    Raises:
+        OSError: It cannot be written; the file is as it was.
+    """
+    with path.open("ab+") as file:
+        descriptor = file.fileno()
+        size = os.fstat(descriptor).st_size
+        torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+        data = b"\n" * torn + line + b"\n"
+        if os.write(descriptor, data) < len(data):
+            os.ftruncate(descriptor, size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(descriptor)
 
 
 def reasons(error: ValidationError) -> str:

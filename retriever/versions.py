@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -60,8 +60,10 @@ class Versions:
             if "encoders" in pointer:
                 return {key: Serving(**names) for key, names in pointer["encoders"].items()}
             return self._of_one_pointer(Serving(**pointer))
-        except (OSError, ValueError, TypeError, AttributeError):
+        except OSError:
             return {}
+        except (ValueError, TypeError, AttributeError):
+            return self._of_no_pointer()
 
     def current(self, encoder_fingerprint: str | None = None) -> IndexInfo | None:
         """The version that serves an encoder, or the one switched in last; None where there is none."""
@@ -150,15 +152,25 @@ class Versions:
             if name not in kept and (plan is None or plan.encoder_fingerprint == encoder_fingerprint):
                 self.remove(name)
 
+    def _of_no_pointer(self) -> dict[str, Serving]:
+        """What serves where the pointer is damaged: the latest complete version of every encoder."""
+        infos = filter(None, map(self.complete, self.names()))
+        return _in_order(sorted(infos, key=lambda info: str(info.built)))
+
     def _of_one_pointer(self, names: Serving) -> dict[str, Serving]:
         """The pointer as it was when one version served at a time, whatever its encoder."""
-        found: dict[str, Serving] = {}
-        for name in (names.previous, names.current):
-            info = self.complete(name) if name else None
-            if info:
-                before = found.pop(info.encoder_fingerprint, Serving())
-                found[info.encoder_fingerprint] = Serving(name, before.current)
-        return found
+        return _in_order(
+            info for name in (names.previous, names.current) if name and (info := self.complete(name))
+        )
+
+
+def _in_order(infos: Iterable[IndexInfo]) -> dict[str, Serving]:
+    """What serves each encoder after complete versions were switched in one after the other."""
+    found: dict[str, Serving] = {}
+    for info in infos:
+        before = found.pop(info.encoder_fingerprint, Serving())
+        found[info.encoder_fingerprint] = Serving(info.fingerprint, before.current)
+    return found
 
 
 def _info(path: Path) -> IndexInfo | None:

@@ -28,6 +28,7 @@ class ScriptedServer:
         break_after: Tokens after which the connection is cut, in every reply.
         status: An HTTP error status to answer with instead.
         owned_by: What ``/v1/models`` says; ``llamacpp`` servers go on with an assistant message.
+        port: Where it listens; 0 takes a free one.
     """
 
     def __init__(
@@ -38,12 +39,13 @@ class ScriptedServer:
         break_after: int | None = None,
         status: int = 200,
         owned_by: str = "llamacpp",
+        port: int = 0,
     ) -> None:
         self.script, self.delay, self.break_after = script, delay, break_after
         self.status, self.owned_by = status, owned_by
         self.requests: list[dict[str, Any]] = []
         self.dropped = threading.Event()  # set when a client left before its reply was complete
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._http = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
         self._http.daemon_threads = True
         self._http.block_on_close = False
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)

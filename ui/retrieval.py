@@ -10,7 +10,13 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retriever.errors import BadInputError, IndexMismatchError, IndexMissingError, RaderError
+from retriever.errors import (
+    BadInputError,
+    IndexDamagedError,
+    IndexMismatchError,
+    IndexMissingError,
+    RaderError,
+)
 from retriever.release import RELEASE_FILE
 from ui.encoders import Chosen, choose
 from ui.settings import PASSAGE_TOKENS, Settings, with_agent
@@ -170,6 +176,8 @@ class Retrieval:
         home, encoder = self.settings.home, self.encoder_of(chosen.name)
         try:
             return open_index(home, encoder, server=self.chroma)
+        except IndexDamagedError:  # somebody's own, perhaps: what ships must not take its place
+            raise
         except IndexMissingError:
             self.build_index(default_corpus())
         except IndexMismatchError:

@@ -114,3 +114,10 @@ def test_without_a_gold_answer_there_is_no_grade(answer: str | None) -> None:
 
 def test_without_an_answer_nothing_can_be_graded(grader: Grader) -> None:
     assert grade(None, "4") == "ungradable"
+
+
+@pytest.mark.timeout(60)
+def test_boxes_of_any_depth_are_read_in_one_go() -> None:
+    assert boxed("\\boxed{" * 50_000 + "1}" + "}" * 49_999) == "1"
+    assert boxed("\\boxed{" * 50_000 + "7}") == "7"
+    assert boxed("\\boxed{" * 50_000) is None

@@ -22,7 +22,7 @@ from agent.llm import ChatModel
 from agent.records import Problem
 from agent.solve import Solver
 from agent.state import AgentConfig
-from retriever.errors import BadInputError
+from retriever.errors import BadInputError, StorageError
 from tests.scripted import ScriptedServer
 
 ROOT = Path(__file__).parents[2]
@@ -122,6 +122,16 @@ def test_a_server_that_stays_away_ends_the_collection_and_nothing_is_recorded(
     with pytest.raises(ServerDownError):
         collected(url, attempts(2), tmp_path)
     assert not (tmp_path / "trajectories.jsonl").exists()
+
+
+def test_a_disk_that_keeps_no_states_ends_the_collection_and_nothing_is_recorded(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").write_text("")
+    with ScriptedServer(["\\boxed{1}"]) as server:
+        with pytest.raises(StorageError):
+            collected(server.url, attempts(2), tmp_path)
+        assert not (tmp_path / "trajectories.jsonl").exists()
+        (tmp_path / "checkpoints").unlink()
+        assert collected(server.url, attempts(2), tmp_path).new == 2
 
 
 @pytest.mark.parametrize("changed", ["index", "retriever"])

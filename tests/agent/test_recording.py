@@ -19,7 +19,7 @@ from agent.records import Problem
 from agent.solve import Solver
 from agent.state import AgentConfig
 from agent.tape import Tape
-from retriever.errors import BadInputError
+from retriever.errors import BadInputError, StorageError
 from tests.scripted import ScriptedServer
 
 SAID = ["It is two, so $1+1=2$.", "Hence \\boxed{2}"]
@@ -142,3 +142,18 @@ def test_top_k_is_part_of_what_was_asked_only_where_it_is_set() -> None:
     before = "07a00c742d3d008c5c1caab8cb8e99c462b297ffb040cf929bcbba7b67527aa0"
     assert call_key([("user", "?")], Sampling(16)) == before
     assert len({call_key([("user", "?")], Sampling(16, top_k=top_k)) for top_k in (None, 0, 40)}) == 3
+
+
+async def test_what_did_not_fit_on_the_disk_leaves_the_recording_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ScriptedServer(["one", "two", "three"]) as server:
+        model = RecordedModel(tmp_path, ChatModel(server.url, "scripted"))
+        await said(model, "a")
+        write = os.write
+        monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:40]))
+        with pytest.raises(StorageError):
+            await said(model, "b")
+        monkeypatch.undo()
+        await said(model, "c")
+    assert [call.text for call in calls_in(tmp_path)] == ["one", "three"]

@@ -165,6 +165,19 @@ async def test_a_run_killed_before_its_first_node_begins_anew(tmp_path: Path) ->
     assert (actions(whole), whole.answer) == (["answer"], "5")
 
 
+@pytest.mark.parametrize("damage", [b"nonsense " * 2000, None])
+async def test_states_that_cannot_be_read_are_put_aside(tmp_path: Path, damage: bytes | None) -> None:
+    problem, path = new_problem(PROBLEM), tmp_path / "checkpoints.sqlite"
+    with DyingServer([r"One two three \boxed{5}"], nth=1) as server:
+        given = solver(server, checkpoints=path)
+        await outcome(given, problem, strategy="cot", run_id="run-6")
+        path.write_bytes(damage or path.read_bytes()[: path.stat().st_size // 2])
+        server.revive()
+        whole = await outcome(given, problem, strategy="cot", run_id="run-6")
+    assert (whole.outcome, whole.answer) == ("finished", "5")
+    assert (tmp_path / "checkpoints.sqlite.damaged").exists()
+
+
 async def test_without_checkpoints_a_run_begins_anew() -> None:
     with DyingServer([r"One two three \boxed{5}"], nth=1) as server:
         given = solver(server)

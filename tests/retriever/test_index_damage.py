@@ -20,6 +20,7 @@ from retriever.corpus import Corpus
 from retriever.errors import IndexMissingError, RaderError, StorageError
 from retriever.index import build_index, open_index
 from retriever.store import Store
+from retriever.versions import Versions
 from tests.retriever.stubs import HashEncoder, passages
 
 ROOT = Path(__file__).parents[2]
@@ -81,8 +82,9 @@ def test_a_damaged_index_is_named_and_built_anew(home: Path, victim: str, how: s
     assert len(use(home)) == 3
 
 
-def test_a_flipped_byte_never_crashes(home: Path, tmp_path: Path) -> None:
+def test_a_flipped_byte_is_refused_or_changes_nothing(home: Path, tmp_path: Path) -> None:
     version = version_of(home, Corpus(passages(60)))
+    expected = use(home)
     files = [path.relative_to(home) for path in version.rglob("*") if path.is_file() and path.stat().st_size]
     assert len(files) > 12
     dice = random.Random(0)  # noqa: S311
@@ -93,7 +95,7 @@ def test_a_flipped_byte_never_crashes(home: Path, tmp_path: Path) -> None:
         content[dice.randrange(len(content))] ^= 1 << dice.randrange(8)
         (copy / file).write_bytes(content)
         try:
-            use(copy)
+            assert use(copy) == expected, file
         except RaderError as error:
             refused.append(str(error))
     assert len(refused) > 10
@@ -107,6 +109,25 @@ def test_a_damaged_index_gives_nothing_to_the_next(home: Path) -> None:
     build_index(home, Corpus(passages(31)), encoder := HashEncoder())
     assert len(encoder.encoded) == 31
     assert np.allclose(open_index(home, encoder).vectors()[1], encoder.encode_passages(passages(31)))
+
+
+def test_a_damaged_pointer_is_made_of_the_versions_that_are_whole(home: Path) -> None:
+    build_index(home, Corpus(passages(8)), HashEncoder())
+    build_index(home, Corpus(passages(9)), HashEncoder())
+    pointer = home / "index" / "current.json"
+    before = Versions(home).serving()
+    pointer.write_bytes(pointer.read_bytes()[:30])
+    assert Versions(home).serving() == before
+    assert open_index(home, HashEncoder()).passages() == passages(9)
+
+
+def test_an_index_on_a_full_disk_is_searched_in_a_copy(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build_index(home, Corpus(passages(30)), HashEncoder())
+    expected = use(home)
+    before = {path: path.stat().st_mtime_ns for path in home.rglob("*")}
+    monkeypatch.setattr("retriever.folder._ROOM", 1 << 62)  # more than any disk has
+    assert use(home) == expected
+    assert {path: path.stat().st_mtime_ns for path in home.rglob("*")} == before
 
 
 def test_rows_that_are_lost_whole_come_back(home: Path) -> None:

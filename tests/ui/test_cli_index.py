@@ -97,6 +97,19 @@ def test_list_verify_and_drop(own: Rader, tmp_path: Path) -> None:
     assert json.loads(own("index", "--list", "--json").stdout) == []
 
 
+def test_what_ships_does_not_take_the_place_of_a_damaged_index(own: Rader, tmp_path: Path) -> None:
+    file = jsonl(tmp_path / "c.jsonl", *ROWS)
+    made = indexed(own, str(file))
+    lines = own.home / "index" / made["fingerprint"] / "rows" / "passages.jsonl"
+    whole = lines.read_bytes()
+    lines.write_bytes(whole.replace(b"prime", b"crime"))
+    refused = own("search", "prime")
+    assert (refused.returncode, one_line(refused.stderr)) == (1, True), refused.stderr
+    assert "rows/passages.jsonl has changed" in refused.stderr
+    lines.write_bytes(whole)
+    assert ids(own("search", "prime", "--json")) == ["a", "b"]
+
+
 def test_actions_exclude_each_other(own: Rader) -> None:
     done = own("index", "--list", "--verify")
     assert done.returncode == 1

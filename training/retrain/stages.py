@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from retriever.errors import BadInputError
 from retriever.loading import file_sha256
-from retriever.versions import storage_errors, write_atomically
+from retriever.versions import write_atomically
+from training.trainers.run_folder import alone_in
 
 
 class Stages:
@@ -51,24 +51,9 @@ class Stages:
         write_atomically(record, json.dumps(found, ensure_ascii=False))
         return json.loads(json.dumps(result))
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Keep other processes out.
-
-        Raises:
-            BadInputError: Another one is at work here.
-            StorageError: The folder cannot be written to.
-        """
-        from filelock import FileLock, Timeout
-
-        with storage_errors(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            try:
-                lock = FileLock(self.folder / "run.lock").acquire(timeout=0)
-            except Timeout:
-                raise BadInputError(f"another process works in {self.folder}", "Wait for its end") from None
-            with lock:
-                yield
+    def held(self) -> AbstractContextManager[None]:
+        """Keep other processes out; see `alone_in`."""
+        return alone_in(self.folder)
 
     def _marks(self, names: Sequence[str]) -> dict[str, str]:
         return {name: file_sha256(self.folder / name) for name in names}

@@ -13,17 +13,23 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import resource
+import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from retriever.errors import BadInputError
-from retriever.versions import storage_errors, write_atomically
+from retriever.errors import BadInputError, StorageError
+from retriever.versions import STORAGE_REMEDY, storage_errors, write_atomically
 
 RUN, LOSS, PICTURE, CHECKPOINTS = "run.json", "loss.jsonl", "loss.svg", "checkpoints"
 _PACKAGES = ("torch", "transformers", "sentence-transformers", "peft", "accelerate", "datasets")
+# How the Rust of safetensors and the C++ of torch say that a file could not be written.
+_UNWRITTEN = re.compile(r"os error \d+|PytorchStreamWriter|file write failed|basic_ios::clear")
 
 
 class RunFolder:
@@ -70,6 +76,7 @@ class RunFolder:
                 "Name another folder with --out, or remove that one",
             )
         if before.get("state") == "done":
+            shutil.rmtree(self.path / CHECKPOINTS, ignore_errors=True)  # killed before it had removed them
             return True
         self.write({"state": "running", "plan": plan, "environment": environment()})
         return False
@@ -80,6 +87,41 @@ class RunFolder:
             return
         with storage_errors(self.path):
             write_atomically(self.path / RUN, json.dumps(report, indent=2, ensure_ascii=False))
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Keep other processes out of a run's folder, which is made where there is none.
+
+    Raises:
+        BadInputError: Another one is at work there.
+        StorageError: The folder cannot be written to, now or later on.
+    """
+    from filelock import FileLock, Timeout
+
+    with _storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            lock = FileLock(folder / "run.lock").acquire(timeout=0)
+        except Timeout:
+            raise BadInputError(f"another process works in {folder}", "Wait for its end") from None
+        with lock:
+            yield
+
+
+@contextmanager
+def _storage_errors(folder: Path) -> Iterator[None]:
+    """As `storage_errors`, of torch and safetensors too, which make errors of their own of a full disk."""
+    from safetensors import SafetensorError
+
+    with storage_errors(folder):
+        try:
+            yield
+        except (SafetensorError, RuntimeError) as error:
+            if not _UNWRITTEN.search(str(error)):
+                raise
+            reason = str(error).strip().splitlines()[0][:200]
+            raise StorageError(f"cannot write to {folder}: {reason}", STORAGE_REMEDY) from error
 
 
 def environment() -> dict[str, Any]:

@@ -6,11 +6,12 @@ import json
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.trainers.curve import draw_losses
-from training.trainers.run_folder import CHECKPOINTS, LOSS, RunFolder, peak_memory
+from training.trainers.run_folder import CHECKPOINTS, LOSS, RunFolder, alone_in, peak_memory
 
 if TYPE_CHECKING:
     from training.trainers.base import OurBatches
@@ -29,7 +30,28 @@ def carry_out(
 
     Returns:
         What run.json says.
+
+    Raises:
+        BadInputError: Another process trains in the folder.
+        StorageError: The folder cannot be written to; run again, it goes on from the last checkpoint.
     """
+    leads = trainer.is_world_process_zero()
+    with alone_in(run.path) if leads else nullcontext():
+        if run.report.get("state") == "done":  # by another process, since this one looked
+            return run.report
+        _train(trainer, run, save, report, leads=leads)
+    trainer.accelerator.wait_for_everyone()
+    return run.report
+
+
+def _train(
+    trainer: OurBatches,
+    run: RunFolder,
+    save: Callable[[Any], Path],
+    report: dict[str, Any],
+    *,
+    leads: bool,
+) -> None:
     from training.trainers.base import last_checkpoint
 
     _quiet()
@@ -38,24 +60,23 @@ def carry_out(
     start, processor = time.perf_counter(), time.process_time()
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     seconds = time.perf_counter() - start
-    if trainer.is_world_process_zero():
-        folder = save(trainer.model)
-        result = {
-            "folder": folder.name,
-            "steps": trainer.state.global_step,
-            "resumed_at": before,
-            "seconds": round(seconds, 1),
-            "processor_seconds": round(time.process_time() - processor, 1),
-            "samples_per_second": round(trainer.rows_since(before) / seconds, 2),
-            "peak_memory": peak_memory(),
-            "best": trainer.state.best_metric,
-            "best_step": trainer.state.best_global_step,
-        }
-        draw_losses(run.path / LOSS)
-        run.write(run.report | report | {"result": result, "state": "done"})
-        shutil.rmtree(run.path / CHECKPOINTS, ignore_errors=True)  # large, and nobody needs them any more
-    trainer.accelerator.wait_for_everyone()
-    return run.report
+    if not leads:
+        return
+    folder = save(trainer.model)
+    result = {
+        "folder": folder.name,
+        "steps": trainer.state.global_step,
+        "resumed_at": before,
+        "seconds": round(seconds, 1),
+        "processor_seconds": round(time.process_time() - processor, 1),
+        "samples_per_second": round(trainer.rows_since(before) / seconds, 2),
+        "peak_memory": peak_memory(),
+        "best": trainer.state.best_metric,
+        "best_step": trainer.state.best_global_step,
+    }
+    draw_losses(run.path / LOSS)
+    run.write(run.report | report | {"result": result, "state": "done"})
+    shutil.rmtree(run.path / CHECKPOINTS, ignore_errors=True)  # large, and nobody needs them any more
 
 
 def _quiet() -> None:

@@ -20,21 +20,27 @@ Kind = Literal["text", "inline", "display", "code"]
 _CODE = re.compile(r"(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 _PARAGRAPH = re.compile(r"\n[ \t]*\n")
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _BEGIN = re.compile(
     r"\\begin\{((?:align|aligned|alignat|gather|gathered|equation|cases|array|split|[pbvBV]?matrix)\*?)\}"
 )
+_BACKTICKS = re.compile(r"`+")
 _START = re.compile(r"[`$]|\\[(\[\\$]|\\(?:boxed|fbox)\s*\{|\\begin\{")
 _PARTIAL = re.compile(r"\\[A-Za-z]*(?:\s*\{[A-Za-z]*\*?)?$")  # may yet become \( or \boxed{ or \begin{…}
 _SENTENCE = re.compile(
     r"\d[\d.,]*\s+[A-Za-z]{2,}[ ,;.][^\\^_={}]*$"
 )  # "5 and Bob has": money, not mathematics
 _PRICE = re.compile(r"\d[\d.,]*(?:\s|$)")
-# Commands that define macros for other formulas, leave the page, name classes, or draw outside their line.
+# Commands that define macros for other formulas, leave the page, name classes, write into the browser's
+# console, or draw outside their line.
 _FORBIDDEN = re.compile(
     r"\\(?:href|url|includegraphics|html[A-Za-z]*|[gex]?def|let|futurelet|global|long|char|catcode"
-    r"|(?:re|provide)?newcommand|newenvironment|require|rule|raisebox|(?:math)?[clr]lap|smash|@[A-Za-z@]+)"
+    r"|(?:re|provide)?newcommand|newenvironment|require|(?:err)?message|show|rule|raisebox|(?:math)?[clr]lap"
+    r"|smash|@[A-Za-z@]+)"
     r"(?![A-Za-z])"
 )
+# Lengths that reach over other text: of three digits, or of two backwards.
+_FAR = re.compile(r"(?:-\s*\d{2,}|\d{3,})(?:\.\d*)?\s*(?:em|ex|pt|pc|cm|mm|in|mu|bp|dd|cc|nd|nc|sp|px)\b")
 
 
 @dataclass(frozen=True)
@@ -60,9 +66,8 @@ def split(text: str, *, final: bool = True) -> list[Segment]:
         if found is None:
             if not final and _may_close(text, start.start()):
                 return _joined(segments, plain, "")
-            length = 2 if start.group() in ("\\\\", "\\$") else 1
-            plain += "$" if start.group() == "\\$" else start.group()[:length]
-            position = start.start() + length
+            stray = _stray(text, start)
+            plain, position = plain + stray.removeprefix("\\" * (stray == "\\$")), start.start() + len(stray)
             continue
         segment, position = found
         formulas += segment.kind != "code"
@@ -78,7 +83,7 @@ def renderable(formula: str) -> bool:
     """Whether a formula may be typeset: short, shallow, its braces balanced, no command that reaches out."""
     if len(formula) > MAX_CHARS or _FORBIDDEN.search(formula):
         return False
-    if re.search(r"\d{3,}(?:\.\d+)?\s*(?:em|ex|pt|pc|cm|mm|in|mu|bp|dd|cc|nd|nc|sp|px)\b", formula):
+    if _FAR.search(formula):
         return False
     depth = 0
     for char in re.sub(r"\\.", "", formula, flags=re.DOTALL):
@@ -91,6 +96,13 @@ def renderable(formula: str) -> bool:
 def _joined(segments: list[Segment], plain: str, rest: str) -> list[Segment]:
     text = plain + rest
     return [*segments, Segment("text", text)] if text else segments
+
+
+def _stray(text: str, start: re.Match[str]) -> str:
+    """What stays plain of an opening that nothing closes: of backticks all, or each would be tried again."""
+    if start.group() == "`":
+        return text[start.start() : _BACKTICKS.match(text, start.start()).end()]  # type: ignore[union-attr]
+    return start.group() if start.group() in ("\\\\", "\\$") else start.group()[:1]
 
 
 def _read(text: str, at: int) -> tuple[Segment, int] | None:
@@ -117,9 +129,10 @@ def _until(text: str, start: int, close: str, kind: Kind) -> tuple[Segment, int]
 
 def _find(text: str, close: str, start: int) -> int:
     r"""Where ``close`` begins, not counting one whose backslash is itself escaped, as in ``\\]``."""
-    end = text.find(close, start)
+    last = start + MAX_CHARS + len(close)  # what is longer is no formula, and need not be searched
+    end = text.find(close, start, last)
     while end > 0 and close[0] == "\\" and _escaped(text, end):
-        end = text.find(close, end + 1)
+        end = text.find(close, end + 1, last)
     return end
 
 
@@ -132,9 +145,9 @@ def _escaped(text: str, at: int) -> bool:
 
 def _dollar(text: str, at: int) -> tuple[Segment, int] | None:
     """A formula between single dollars, told from money as well as can be."""
-    end = text.find("$", at + 1)
+    end = _find(text, "$", at + 1)
     while end > 0 and _escaped(text, end):
-        end = text.find("$", end + 1)
+        end = _find(text, "$", end + 1)
     if end < 0:
         return None
     body, after = text[at + 1 : end], text[end + 1 : end + 2]
@@ -152,18 +165,19 @@ def _bare(text: str, at: int) -> tuple[Segment, int] | None:
         return (Segment("inline", text[at:end]), end) if end else None
     if (begin := _BEGIN.match(text, at)) is not None:
         close = f"\\end{{{begin.group(1)}}}"
-        end = text.find(close, begin.end()) + len(close)
+        end = _find(text, close, begin.end()) + len(close)
         return (Segment("display", text[at:end]), end) if end >= len(close) else None
     return None
 
 
 def _closing_brace(text: str, start: int) -> int | None:
-    depth, at = 1, start
-    while at < len(text):
-        depth += (text[at] == "{") - (text[at] == "}")
+    depth = 1
+    for brace in _BRACE.finditer(text, start, start + MAX_CHARS):
+        depth += {"{": 1, "}": -1}.get(brace.group(), 0)
         if depth == 0:
-            return at + 1
-        at += 2 if text[at] == "\\" else 1
+            return brace.end()
+        if depth > MAX_DEPTH:
+            return None
     return None
 
 

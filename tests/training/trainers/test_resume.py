@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors import SafetensorError
 
+from retriever.errors import BadInputError, StorageError
 from tests.training.trainers.tiny import make_corpus, make_triples, recipe
 from training.trainers.base import last_checkpoint
 from training.trainers.bi_encoder import train_retriever
-from training.trainers.run_folder import CHECKPOINTS
+from training.trainers.run_folder import CHECKPOINTS, alone_in
 
 CORPUS = make_corpus()
 ROOT = Path(__file__).parents[3]
@@ -95,6 +97,35 @@ def test_killed_and_taken_up_again(tiny_encoder_path: Path, tmp_path: Path) -> N
     assert len({step for step, *_ in curve(straight)}) == whole["result"]["steps"]
     assert not (broken / CHECKPOINTS).exists()
     _same_weights(straight, broken)
+
+
+def test_one_process_trains_in_a_folder_and_a_done_run_is_tidied(
+    tiny_encoder_path: Path, tmp_path: Path
+) -> None:
+    triples, out = make_triples(tmp_path / "t", CORPUS, validation=0), tmp_path / "out"
+    options = recipe(tiny_encoder_path, max_steps=2)
+    with alone_in(out), pytest.raises(BadInputError, match="another process works in"):
+        train_retriever(options, triples, CORPUS, out, home=tmp_path)
+    report = train_retriever(options, triples, CORPUS, out, home=tmp_path)
+    (out / CHECKPOINTS / "checkpoint-2").mkdir(parents=True)  # as a kill just before their removal leaves it
+    assert train_retriever(options, triples, CORPUS, out, home=tmp_path) == report
+    assert not (out / CHECKPOINTS).exists()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"),
+        RuntimeError("[enforce fail at inline_container.cc:664] . PytorchStreamWriter failed writing file"),
+    ],
+)
+def test_a_full_disk_is_said_in_one_line(tmp_path: Path, error: Exception) -> None:
+    with pytest.raises(StorageError, match="cannot write to") as caught, alone_in(tmp_path):
+        raise error
+    assert "\n" not in str(caught.value)
+    with pytest.raises(RuntimeError, match="another matter"), alone_in(tmp_path):
+        raise RuntimeError("another matter")
 
 
 def _same_weights(one: Path, other: Path) -> None:

@@ -104,6 +104,11 @@ def test_an_open_price_is_shown_while_the_text_grows() -> None:
         r"\let\a=b",
         r"\hspace{9999em}x",
         r"\rule{9em}{9em}",
+        r"\kern-99em x",
+        r"\hspace{-90.5em}x",
+        r"\message{x}",
+        r"\errmessage{x}",
+        r"\show x",
     ],
 )
 def test_dangerous_formulas_are_refused(formula: str) -> None:
@@ -132,3 +137,9 @@ def test_every_theorem_that_ships_can_be_typeset() -> None:
         if segment.kind == "text" and "$" in segment.body
     ]
     assert refused == []
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("text", ["`", r"\(", r"\[", r"\boxed{", r"\begin{align}", "$x ", "{", "\\"])
+def test_openings_without_end_are_text_soon(text: str) -> None:
+    assert "".join(body for _, body in kinds(text * 20_000)).replace(" ", "")[:100]

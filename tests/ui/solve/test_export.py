@@ -18,7 +18,8 @@ from ui.solve.export import to_json, to_latex, to_markdown
 
 EVIL = (
     "<script>alert(1)</script> [a](javascript:alert(2)) ![b](http://a.example/x)\n[c]: http://example.com\n"
-    "# Title\n===\n| a | b |\n$x<img src=y>$ `<b>` &amp; costs $5 and $7 \\input{/etc/passwd} \\end{document}\n"
+    "# Title\n===\n| a | b |\n$x<img src=y>$ `<b>` &amp; costs $5 and $7 "
+    "\\input{/etc/passwd} \\end{document}\n"
     "```\n<i> \\end{verbatim}\n````\n"
 )
 
