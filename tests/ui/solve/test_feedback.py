@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from training.episodes import episodes
+from training.trajectories.episodes import episodes
 
 from agent.feedback import FeedbackLog, beside
 from agent.log import TrajectoryLog
