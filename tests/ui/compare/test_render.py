@@ -14,41 +14,7 @@ from ui.compare.render import results, status
 from ui.compare.steps import Query
 
 HARMLESS = "article section div p span h2 h3 ol li details summary b strong code"
-    [
-        "article",
-        "section",
-        "div",
-        "p",
-        "span",
-        "h2",
-        "h3",
-        "ol",
-        "li",
-        "details",
-        "summary",
-        "b",
-        "strong",
-        "code",
-    ]
-)
 DRAWN = "figure svg g path polyline text table caption thead tbody tfoot tr th td"
-    [
-        "figure",
-        "svg",
-        "g",
-        "path",
-        "polyline",
-        "text",
-        "table",
-        "caption",
-        "thead",
-        "tbody",
-        "tfoot",
-        "tr",
-        "th",
-        "td",
-    ]
-)
 
 
 class Tags(HTMLParser):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from training.triples.queries import COT_CHARS
 
 from retriever.errors import BadInputError
+from training.queries import COT_CHARS
 from ui.compare.steps import MOST_CHARS, MOST_STEPS, queries, split_steps
 
 
