@@ -25,6 +25,7 @@ HINT = (
     "Paste a problem and how it is solved, or choose an example: every step becomes a query, and you see "
     "what each retriever finds for it. A paragraph or a numbered line is a step; Shift+Enter compares."
 )
+COPY = "Copy the link to this comparison"
 
 
 @dataclass
@@ -56,6 +57,7 @@ class Page:
     compare: gr.Button
     status: gr.HTML
     link: gr.Textbox
+    copy: gr.Button
     chart: gr.HTML
     results: gr.Markdown
 
@@ -67,7 +69,7 @@ class Page:
     @property
     def screen(self) -> list[Any]:
         """What a comparison changes."""
-        return [self.status, self.link, self.chart, self.results, self.gold, self.examples]
+        return [self.status, self.link, self.copy, self.chart, self.results, self.gold, self.examples]
 
     @property
     def choices(self) -> list[Any]:
@@ -90,14 +92,8 @@ def lay_out() -> Page:
     parts |= _lay_out_choices()
     parts["compare"] = gr.Button("Compare", variant="primary", elem_id="rd-compare")
     parts["status"] = gr.HTML(elem_id="rd-compared")
-    parts["link"] = gr.Textbox(
-        label="Link to this comparison",
-        visible=False,
-        interactive=False,
-        max_lines=1,
-        buttons=["copy"],
-        elem_id="rd-link",
-    )
+    parts["link"] = gr.Textbox(visible=False)
+    parts["copy"] = gr.Button(COPY, visible=False, size="sm", elem_id="rd-copy")
     parts["chart"] = gr.HTML(elem_id="rd-chart")
     parts["results"] = gr.Markdown(
         elem_id="rd-results", latex_delimiters=markup.DELIMITERS, sanitize_html=True

@@ -16,7 +16,7 @@ from ui.compare.chart import chart
 from ui.compare.draft import Draft, MakeSolver
 from ui.compare.examples import example, examples
 from ui.compare.gold import Gold
-from ui.compare.layout import Visit, lay_out
+from ui.compare.layout import COPY, Visit, lay_out
 from ui.compare.ranks import Comparison
 from ui.compare.search import RetrieverFor, Search
 from ui.page.frame import QUIET
@@ -27,17 +27,18 @@ SEARCHING: dict[str, Any] = {
     **QUIET, "concurrency_limit": AT_ONCE, "concurrency_id": "compare", "trigger_mode": "multiple",
 }  # fmt: skip
 # The page's address is that of the comparison it shows: a reload gives the same again.
-ADDRESS = """(link) => {
-  if (!link) return link;
-  const url = new URL(link, location.href);
-  history.replaceState(history.state, "", url);
-  return link === "?" ? "" : url.href;
+ADDRESS = """(link) => { if (link) history.replaceState(history.state, "", new URL(link, location.href)); }"""
+# Where the clipboard may not be used (a page that is not served to itself, nor by https), a dialog shows it.
+COPY_ADDRESS = """async () => {
+  const link = location.href;
+  try { await navigator.clipboard.writeText(link); } catch { prompt("Copy this link", link); }
+  return "Copied";
 }"""
 
 THERE_ALREADY = "There are steps already. Empty the box first, and the model writes its own."
 
-Screen = tuple[Any, ...]  # status, link, chart, results, gold, the accordion of examples
-SAME: Screen = tuple(gr.skip() for _ in range(6))
+Screen = tuple[Any, ...]  # status, link, its button, chart, results, gold, the accordion of examples
+SAME: Screen = tuple(gr.skip() for _ in range(7))
 UNFILLED: Screen = tuple(gr.skip() for _ in range(6))  # the form as it is
 
 
@@ -81,7 +82,8 @@ class Compare:
         for button, each in zip(page.buttons, examples(), strict=True):
             events.append(button.click(partial(self._show, each.asked), [page.visit], filled, **SEARCHING))
         for event in events:
-            event.then(None, page.link, page.link, js=ADDRESS, **QUIET)
+            event.then(None, page.link, None, js=ADDRESS, **QUIET)
+        page.copy.click(None, None, page.copy, js=COPY_ADDRESS, **QUIET)
 
     async def _compare(self, visit: Visit, *form: Any) -> AsyncIterator[Screen]:
         try:
@@ -187,7 +189,8 @@ def _screen(asked: Asked, gold: Gold, comparison: Comparison) -> Screen:
     names = gr.Dropdown([(title, key) for key, title in named.items()], value=list(asked.gold))
     return (
         render.status(comparison, link),
-        gr.Textbox(link or "?", visible=bool(link)),
+        link or "?",
+        gr.Button(COPY, visible=bool(link)),
         "".join(map(notice, gold.problems)) + chart(comparison),
         render.results(comparison),
         names,
