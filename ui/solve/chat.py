@@ -141,6 +141,10 @@ class Chat:
                     yield _with(live, visit)
             if visit.conversation.id == live.conversation:
                 await self._settle(visit, live)
+        elif visit.conversation.id:  # its run may have ended before anybody watched
+            notice = visit.notice
+            await self.open(visit, visit.conversation.id)
+            visit.notice = notice or visit.notice
         yield self.screen(visit)
 
     async def _settle(self, visit: Visit, live: Live) -> None:

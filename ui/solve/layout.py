@@ -120,7 +120,7 @@ def lay_out(defaults: AgentConfig, about: str, feedback: Feedback | None = None)
             "New conversation", size="sm", scale=0, min_width=150, visible=False, elem_id="rd-new"
         )
         desk, saving = _lay_out_desk(feedback)
-    with gr.Column(elem_id="rd-welcome") as welcome:
+    with gr.Column(visible=False, elem_id="rd-welcome") as welcome:
         gr.HTML(f"<h2>What shall we solve?</h2><p>{HINT} {KEYS}</p>")
         examples = [
             gr.Button(f"{topic}: {_spoken(text)}", elem_classes="rd-example") for topic, text in EXAMPLES
@@ -173,6 +173,7 @@ def _lay_out_box() -> gr.Textbox:
         lines=1,
         max_lines=8,
         submit_btn="Send",
+        interactive=False,  # until it is known who asks, and in which conversation
         elem_id="rd-question",
     )
 

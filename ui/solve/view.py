@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from agent.state import AgentConfig, Strategy
+from retriever.errors import RaderError
 from ui.page.frame import QUIET
 from ui.solve.chat import Chat, Screen, Visit
 from ui.solve.choices import MakeOffer, Offer, remembered, usual
@@ -148,7 +149,7 @@ class _Wiring:
             page.anew: gr.Button(visible=bool(here.id)),
             page.welcome: gr.Column(visible=not screen.done),
             page.go_on: gr.Button(visible=chat.unfinished(visit)),
-            page.box: gr.Textbox(submit_btn=not running and "Send", stop_btn=running and "Stop"),
+            page.box: self._box(running=running),
             page.desk.panel: gr.Accordion(visible=bool(here.id)),
             page.desk.title: here.title,
             page.desk.sure: gr.Row(visible=False),
@@ -156,6 +157,12 @@ class _Wiring:
             **(await page.teaching.now(visit) if page.teaching else {}),
             **self._screen(screen),
         }
+
+    @staticmethod
+    def _box(*, running: bool, **value: str) -> gr.Textbox:
+        return gr.Textbox(
+            submit_btn=not running and "Send", stop_btn=running and "Stop", interactive=True, **value
+        )
 
     def _screen(self, screen: Screen) -> Update:
         page = self.page
@@ -176,25 +183,35 @@ class _Wiring:
     # Handlers
 
     async def _arrive(self, visit: Visit, browser: Any, request: gr.Request) -> Update:
-        kept = _identify(visit, browser, request)
+        visit.secret = str(_kept(browser).get("secret") or secrets.token_hex(16))
+        visit.owner = owner(request.username, visit.secret)
         if conversation := request.query_params.get("c", ""):
             await self.chat.open(visit, conversation)
-        offer = await asyncio.to_thread(self.offer)
-        wanted = visit.last.choices if visit.last else kept.get("choices")
-        choices = remembered(wanted, offer, self.default)
+        offer = await self._offered(visit)
+        live = self.chat.running(visit)
+        here = live.exchange if live else visit.last
+        choices = remembered(here.choices if here else _kept(browser).get("choices"), offer, self.default)
         update = await self._now(visit)
         if question := request.query_params.get("q", ""):
-            update[self.page.box] = gr.Textbox(question, submit_btn="Send", stop_btn=False)
-        update[self.page.browser] = kept
+            update[self.page.box] = self._box(running=False, value=question)
+        update[self.page.browser] = {**_kept(browser), "secret": visit.secret}
         return update | offered(self.page.chooser, offer, choices)
 
-    async def _ask(self, visit: Visit, browser: Any, request: gr.Request, text: str, *choices: Any) -> Update:
-        kept, wanted = _identify(visit, browser, request), chosen(*choices)
+    async def _offered(self, visit: Visit) -> Offer:
+        try:
+            return await asyncio.to_thread(self.offer)
+        except RaderError as error:  # what can be offered without looking can still be asked with
+            visit.notice = visit.notice or str(error)
+            return Offer()
+
+    async def _ask(self, visit: Visit, browser: Any, text: str, *choices: Any) -> Update:
+        wanted = chosen(*choices)
         taken = await self.chat.ask(visit, text, wanted)
         update = await self._now(visit)
         if taken:
-            update[self.page.box] = gr.Textbox("", submit_btn=False, stop_btn="Stop")
-            update[self.page.browser] = {**kept, "choices": wanted.model_dump(mode="json")}
+            remembered_now = {"secret": visit.secret, "choices": wanted.model_dump(mode="json")}
+            update[self.page.box] = self._box(running=True, value="")
+            update[self.page.browser] = _kept(browser) | remembered_now
         return update
 
     async def _after(self, visit: Visit) -> Update:
@@ -227,12 +244,9 @@ class _Wiring:
         return await self._now(visit)
 
 
-def _identify(visit: Visit, browser: Any, request: gr.Request) -> dict[str, Any]:
-    """Settle whose a tab is, by the first handler that runs; what the browser is to remember."""
-    kept = browser if isinstance(browser, dict) else {}
-    visit.secret = visit.secret or str(kept.get("secret") or secrets.token_hex(16))
-    visit.owner = owner(request.username, visit.secret)
-    return {**kept, "secret": visit.secret}
+def _kept(browser: Any) -> dict[str, Any]:
+    """What a browser remembers; it may say anything."""
+    return browser if isinstance(browser, dict) else {}
 
 
 def owner(username: str | None, secret: str) -> str:

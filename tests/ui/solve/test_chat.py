@@ -203,6 +203,17 @@ async def test_a_run_that_nobody_looks_at_is_stopped(solver_for: SolverFor, chat
     assert "Stopped" in back.blocks[-1]
 
 
+async def test_a_run_that_ended_before_anybody_watched_is_shown(
+    solver_for: SolverFor, chat_for: ChatFor
+) -> None:
+    with ScriptedServer(scripts.solve) as server:
+        chat, visit = chat_for(solver_for(server)), Visit("me")
+        assert await chat.ask(visit, "Q", COT)
+        while chat.running(visit) is not None:
+            await asyncio.sleep(0.05)
+        assert "rd-result" in (await watched(chat, visit))[-1].done
+
+
 async def test_two_pages_see_the_same_run(solver_for: SolverFor, chat_for: ChatFor) -> None:
     with ScriptedServer(scripts.solve, delay=0.01) as server:
         chat, one, other = chat_for(solver_for(server)), Visit("me"), Visit("me")

@@ -59,7 +59,7 @@ def server() -> Iterator[ScriptedServer]:
 def url(
     server: ScriptedServer, solver_for: SolverFor, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """The app, served; a run goes on for a second while no page shows it."""
+    """The app, served; a run goes on for ten seconds while no page shows it."""
     kept = Conversations(tmp_path_factory.mktemp("solve") / "conversations.sqlite")
     offer = Offer(models=("scripted", "<b>other</b>"), sources=("", "elsewhere"))
     view = Solve(
@@ -68,7 +68,7 @@ def url(
         AgentConfig(),
         offer=lambda: offer,
         about="Model: <b>scripted</b>",
-        grace=1.0,
+        grace=10.0,
     )
     app = build_app([view])
     yield serve(app, port=0)
@@ -166,7 +166,7 @@ def test_stop_and_a_closed_tab_stop_the_model(site: Site) -> None:
     page.get_by_role("button", name="Send").click()
     expect(page.locator("#rd-live")).to_contain_text("word word")
     page.close()
-    assert site.server.dropped.wait(30)
+    assert site.server.dropped.wait(60)
 
 
 def test_an_error_is_one_line_with_the_next_step(site: Site) -> None:

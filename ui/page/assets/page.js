@@ -3,7 +3,12 @@
   const page = document.documentElement;
   if (window.matchMedia("(hover: hover) and (min-width: 700px)").matches) {
     // Not where it would bring up a keyboard over the page.
-    document.querySelector("#rd-question textarea")?.focus({ preventScroll: true });
+    const focus = (left) => {
+      const box = document.querySelector("#rd-question textarea");
+      if (box?.disabled && left > 0) setTimeout(focus, 100, left - 1); // the page is still arriving
+      else box?.focus({ preventScroll: true });
+    };
+    focus(100);
   }
   // What a reader folds in a tree stays so when the tree grows and is drawn anew.
   const folded = new Map();
