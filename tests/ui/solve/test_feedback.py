@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from training.trajectories.episodes import episodes
 
 from agent.feedback import FeedbackLog, beside
 from agent.log import TrajectoryLog
@@ -14,6 +13,7 @@ from agent.records import Problem, Step, StepHit
 from retriever.errors import BadInputError, IndexMissingError
 from retriever.search import Retriever
 from tests.agent.test_records import trajectory
+from training.trajectories.episodes import episodes
 from ui.solve.choices import Choices
 from ui.solve.conversations import Exchange
 from ui.solve.feedback import Feedback, query
