@@ -18,6 +18,7 @@ from ui.app import build_app, serve
 from ui.compare.examples import examples
 from ui.compare.layout import HINT
 from ui.compare.view import THERE_ALREADY, Compare
+from ui.solve.conversations import Conversations
 from ui.solve.view import Solve
 
 pytestmark = [pytest.mark.browser, *GRADIO_LOOPS]
@@ -78,10 +79,17 @@ def retrievers(retriever: Retriever) -> Retrievers:
 
 
 @pytest.fixture(scope="module")
-def url(server: ScriptedServer, solver_for: SolverFor, retrievers: Retrievers) -> Iterator[str]:
+def url(
+    server: ScriptedServer,
+    solver_for: SolverFor,
+    retrievers: Retrievers,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[str]:
     """The address of the view, in an app with another one before it."""
     solver = solver_for(server)
-    app = build_app([Solve(solver, AgentConfig()), Compare(retrievers, partial(solver, AgentConfig()))])
+    kept = Conversations(tmp_path_factory.mktemp("compare") / "conversations.sqlite")
+    compare = Compare(retrievers, partial(solver, AgentConfig()))
+    app = build_app([Solve(solver, kept, AgentConfig()), compare])
     yield f"{serve(app, port=0)}compare"
     app.close(verbose=False)
 

@@ -25,6 +25,7 @@ from ui.app import build_app, serve
 from ui.serving.access import Access
 from ui.serving.tools import Tools
 from ui.serving.users import Users
+from ui.solve.conversations import Conversations
 from ui.solve.queue import Queue
 from ui.solve.view import Solve
 
@@ -52,9 +53,12 @@ def tools(server: ScriptedServer, solver_for: SolverFor, retriever: Retriever) -
 
 
 @pytest.fixture
-def app(server: ScriptedServer, solver_for: SolverFor, tools: Tools) -> Iterator[Any]:
+def app(
+    server: ScriptedServer, solver_for: SolverFor, tools: Tools, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Any]:
     """The app, not yet served."""
-    app = build_app([Solve(solver_for(server), AgentConfig())], tools)
+    kept = Conversations(tmp_path_factory.mktemp("tools") / "conversations.sqlite")
+    app = build_app([Solve(solver_for(server), kept, AgentConfig())], tools)
     yield app
     app.close(verbose=False)
 
