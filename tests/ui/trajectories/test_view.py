@@ -25,6 +25,7 @@ from tests.ui.trajectories.samples import FOUND, HOSTILE, run, search
 from ui.app import build_app, serve
 from ui.jobs import Jobs
 from ui.settings import environment, load_settings
+from ui.solve.conversations import Conversations
 from ui.solve.view import Solve
 from ui.trajectories.desk import GONE
 from ui.trajectories.view import Trajectories
@@ -58,7 +59,8 @@ def url(folder: Path, server: ScriptedServer, solver_for: SolverFor, retriever: 
     """The view's address."""
     jobs = Jobs(folder, environment(load_settings(home=folder, llm_url=server.url, slots=1)))
     view = Trajectories(folder, lambda ids: {each.id: each for each in retriever.index.get(ids)}, jobs)
-    app = build_app([Solve(solver_for(server), AgentConfig()), view])
+    first = Solve(solver_for(server), Conversations(folder / "conversations.sqlite"), AgentConfig())
+    app = build_app([first, view])
     yield f"{serve(app, port=0)}trajectories"
     app.close(verbose=False)
 
@@ -275,7 +277,8 @@ def test_an_empty_home_says_what_to_do(
     context: BrowserContext, solver_for: SolverFor, server: ScriptedServer, tmp_path: Path
 ) -> None:
     view = Trajectories(tmp_path / "home", lambda ids: {}, Jobs(tmp_path / "home"), may_run=False)
-    app = build_app([Solve(solver_for(server), AgentConfig()), view])
+    first = Solve(solver_for(server), Conversations(tmp_path / "conversations.sqlite"), AgentConfig())
+    app = build_app([first, view])
     page = context.new_page()
     opened(page, f"{serve(app, port=0)}trajectories")
     expect(page.get_by_text("No trajectory yet.")).to_be_visible()
