@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from retriever.errors import BadInputError, RaderError, WeightsError
+from retriever.jsonl import shown, unreadable
 from retriever.loading import file_sha256, first_line
 from retriever.release import Encode, Form, Kind, encode_of, faults, marks_of, read_release, weights_sha256
 
@@ -40,9 +41,13 @@ class TrainingOutput:
             BadInputError: There is neither, or the run goes on.
             WeightsError: The weights are not whole.
         """
-        folder = next((source / name for name in _FOLDERS if (source / name).is_dir()), source)
-        if not next(folder.glob("*.safetensors"), None):
-            raise BadInputError(f"there is no trained model in {source}", _HINT)
+        try:
+            folder = next((source / name for name in _FOLDERS if (source / name).is_dir()), source)
+            weights = next(folder.glob("*.safetensors"), None)
+        except (OSError, ValueError) as error:  # a name that no file can have
+            raise unreadable(source, error) from error
+        if not weights:
+            raise BadInputError(f"there is no trained model in {shown(source)}", _HINT)
         form: Form = "adapter" if (folder / "adapter_config.json").is_file() else "model"
         report = _json(folder.parent / "run.json")
         if report and report.get("state") != "done":

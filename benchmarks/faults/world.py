@@ -74,7 +74,10 @@ class World:
         return self.zygote.start(arguments, home, **order)
 
     def found(self, home: Path) -> dict[str, Any]:
-        """What searches find in a home: ids and scores by query.
+        """What searches find in a home: ids and scores by query, and the passages as they are shown.
+
+        With a filter that lets everything through: such a search is exact, whereas the graph that Chroma
+        builds differs a little from build to build.
 
         Raises:
             RaderError: Nothing can be found.
@@ -82,17 +85,13 @@ class World:
         index = open_index(home, self.encoder)
         try:
             retriever = Retriever(index, self.encoder)
-            results = {query: retriever.search(query, k=5) for query in QUERIES}
-            texts = {
-                hit.passage.id: hit.passage.content_sha256 for found in results.values() for hit in found.hits
-            }
+            results = retriever.search_many(QUERIES, k=5, kinds=["theorem"])
+            hits = [hit for result in results for hit in result.hits]
+            near = bool(retriever.search(QUERIES[0], k=5).hits)  # through the graph
         finally:
             index.close()
-        hits = {
-            query: [[hit.passage.id, round(hit.score, 4)] for hit in result.hits]
-            for query, result in results.items()
-        }
-        return {**hits, "texts": texts}
+        scores = [[hit.passage.id, round(hit.score, 3)] for hit in hits]
+        return {"scores": scores, "passages": {hit.passage.id: hit.passage for hit in hits}, "near": near}
 
 
 def made_passages(start: int) -> list[dict[str, Any]]:

@@ -31,6 +31,7 @@ from tests.agent.helpers import (
     run,
     texts,
     usual_mind,
+    verdicts,
 )
 from tests.hostile.inputs import TEXTS, Input
 from tests.scripted import ScriptedServer
@@ -39,51 +40,54 @@ __all__ = ["grader"]
 
 KEY = "sk-nobody-may-see-this"
 CONTROL = re.compile(r"<\|[^\s<>|]{1,40}\|>|</?s>|\[/?INST\]|<(?:start|end)_of_turn>")
+HITS = 8
 PASSAGE_FIELDS = ("id", "title", "text", "use_when", "source")
 
 pytestmark = pytest.mark.timeout(180)
 
 
-def placed(given: Input) -> tuple[str, list[Passage], Mind]:
-    """A problem, passages and a mind, one of them hostile.
+def together() -> list[list[Input]]:
+    """Inputs of one run: a problem, a reply, or some passages at once."""
+    alone = [[each] for each in TEXTS if each.field not in PASSAGE_FIELDS]
+    passages = [each for each in TEXTS if each.field in PASSAGE_FIELDS]
+    return alone + [passages[start : start + HITS] for start in range(0, len(passages), HITS)]
 
-    Raises:
-        BadInputError: There can be no such passage.
-    """
-    mind, text = usual_mind(), given.text
-    if given.field == "problem":
-        return text, list(PASSAGES), mind
-    if given.field == "reply":
-        replies: dict[str, Any] = dict.fromkeys(("write", "query", "reflect", "summarise", "box"), text)
+
+def placed(given: list[Input]) -> tuple[str, list[Passage], Mind]:
+    """A problem, passages and a mind, one of them hostile."""
+    first, mind = given[0], usual_mind(reflect=verdicts(*[True] * HITS))
+    if first.field == "problem":
+        return first.text, list(PASSAGES), mind
+    if first.field == "reply":
+        replies: dict[str, Any] = dict.fromkeys(("write", "query", "reflect", "summarise", "box"), first.text)
         return PROBLEM, list(PASSAGES), Mind(**replies)
-    row = PASSAGES[0].model_dump() | {given.field: text}
-    passage = passage_of(row)
-    if isinstance(passage, str):
-        raise BadInputError(passage)
-    return PROBLEM, [passage, *PASSAGES[1:]], mind
+    rows = [
+        {"id": f"p{n}", "text": "the sum of roots"} | {each.field: each.text} for n, each in enumerate(given)
+    ]
+    return PROBLEM, [found for row in rows if isinstance(found := passage_of(row), Passage)], mind
 
 
 def assert_one_line(error: Exception) -> None:
     assert "\n" not in str(error)
 
 
-@pytest.mark.parametrize("given", TEXTS, ids=lambda given: given.id)
+@pytest.mark.parametrize("given", together(), ids=lambda given: given[0].id)
 @pytest.mark.usefixtures("grader")
-async def test_every_run_ends_is_logged_and_asks_in_plain_words(given: Input, tmp_path: Path) -> None:
+async def test_every_run_ends_is_logged_and_asks_in_plain_words(given: list[Input], tmp_path: Path) -> None:
     log = TrajectoryLog(tmp_path / "trajectories.jsonl")
+    problem, passages, mind = placed(given)
     try:
-        problem, passages, mind = placed(given)
         asked = new_problem(problem, answer="5")
     except BadInputError as error:
         assert_one_line(error)
         return
     with ScriptedServer(mind) as server:
         model = ChatModel(server.url, "scripted", api_key=KEY, timeout=60.0)
-        solver = Solver(model, WordRetriever(passages), config(), log)
+        solver = Solver(model, WordRetriever(passages), config(hits=HITS), log)
         trajectory = finished(await run(solver, asked))
     assert "\n" not in trajectory.error
     assert trajectory.outcome == ("failed" if "far more than" in trajectory.error else "finished")
-    assert given.kind == "bombs" or trajectory.grade in ("correct", "wrong", "ungradable")
+    assert given[0].kind == "bombs" or trajectory.grade in ("correct", "wrong", "ungradable")
     assert logged(log) == [trajectory]
     for body in server.requests:
         assert KEY not in texts(body)
