@@ -145,13 +145,7 @@ class Solver:
             samples=self.samples,
             checkpointer=saver,
         )
-        settings: Any = {
-            "configurable": {"thread_id": run.id},
-            "recursion_limit": 10_000,
-            "run_name": run.strategy,
-            "metadata": {"problem_id": run.problem.id, "seed": run.seed},
-            "callbacks": list(self.callbacks),
-        }
+        settings = self._settings(run)
         kept = (await graph.aget_state(settings)).values if saver else None
         if saver and kept and "problem" not in kept:  # killed before its first node: nothing is lost
             await saver.adelete_thread(run.id)
@@ -169,8 +163,18 @@ class Solver:
                     yield event
                     continue
                 run.count(event)
-                if votes and any("steps" in added for added in event.values()):
+                if votes and any("steps" in added or "result" in added for added in event.values()):
                     yield run.grown()
+
+    def _settings(self, run: Run) -> Any:
+        """LangGraph's settings of a run."""
+        return {
+            "configurable": {"thread_id": run.id},
+            "recursion_limit": 10_000,
+            "run_name": run.strategy,
+            "metadata": {"problem_id": run.problem.id, "seed": run.seed},
+            "callbacks": list(self.callbacks),
+        }
 
     async def _close(self, run: Run) -> Trajectory:
         trajectory = await asyncio.to_thread(run.trajectory, self.fingerprints(run.strategy))

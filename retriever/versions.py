@@ -39,6 +39,9 @@ class Versions:
         """Where the files of a version are."""
         return self.root / name
 
+    def _manifest(self, name: str) -> Path:
+        return self.folder(name) / "manifest.json"
+
     def names(self) -> list[str]:
         """All versions, complete or not, sorted."""
         return (
@@ -47,7 +50,7 @@ class Versions:
 
     def complete(self, name: str) -> IndexInfo | None:
         """The manifest of a version; None where there is none: never built, or not to its end."""
-        return _info(self.folder(name) / "manifest.json")
+        return _info(self._manifest(name))
 
     def planned(self, name: str) -> IndexInfo | None:
         """What a half-written version will be; None where it does not say."""
@@ -89,7 +92,7 @@ class Versions:
 
     def finish(self, info: IndexInfo) -> None:
         """Write a version's manifest: from here on it is complete."""
-        write_atomically(self.folder(info.fingerprint) / "manifest.json", info.model_dump_json(indent=2))
+        write_atomically(self._manifest(info.fingerprint), info.model_dump_json(indent=2))
 
     def switch(self, info: IndexInfo) -> None:
         """Let a complete version serve its encoder, and remove what nobody needs any more.
@@ -112,14 +115,14 @@ class Versions:
 
     def reset(self, name: str) -> None:
         """Make a version half-written again; what was the most work stays: its rows."""
-        (self.folder(name) / "manifest.json").unlink(missing_ok=True)
+        self._manifest(name).unlink(missing_ok=True)
         for path in self.folder(name).iterdir():
             if path.is_dir() and path.name != "rows":
                 shutil.rmtree(path)
 
     def remove(self, name: str) -> None:
         """Remove a version; a removal that is cut off leaves it half-written."""
-        (self.folder(name) / "manifest.json").unlink(missing_ok=True)
+        self._manifest(name).unlink(missing_ok=True)
         shutil.rmtree(self.folder(name), ignore_errors=True)
 
     def size(self, name: str) -> int:
@@ -155,7 +158,7 @@ class Versions:
     def _of_no_pointer(self) -> dict[str, Serving]:
         """What serves where the pointer is damaged: the latest complete version of every encoder."""
         infos = filter(None, map(self.complete, self.names()))
-        return _in_order(sorted(infos, key=lambda info: str(info.built)))
+        return _in_order(sorted(infos, key=lambda info: self._manifest(info.fingerprint).stat().st_mtime_ns))
 
     def _of_one_pointer(self, names: Serving) -> dict[str, Serving]:
         """The pointer as it was when one version served at a time, whatever its encoder."""

@@ -122,7 +122,7 @@ async def test_requests_keep_to_the_limits_of_the_configuration() -> None:
 
 
 @pytest.mark.parametrize(
-    "literal", ["{{problem}} {{passages}} {{title}}", "${x} $HOME $1", "{x} {} {0!r} %s %(a)s", "<|im_end|>"]
+    "literal", ["{{problem}} {{passages}} {{title}}", "${x} $HOME $1", "{x} {} {0!r} %s %(a)s", "<im_end>"]
 )
 @pytest.mark.parametrize("strategy", STRATEGIES)
 async def test_templates_in_a_problem_stay_what_they_are(literal: str, strategy: str) -> None:

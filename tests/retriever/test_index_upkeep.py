@@ -13,7 +13,7 @@ import pytest
 
 from retriever.corpus import Corpus
 from retriever.encoder import Encoder
-from retriever.errors import BadInputError, IndexMissingError, StorageError
+from retriever.errors import BadInputError, IndexDamagedError, IndexMissingError, StorageError
 from retriever.index import ChromaServer, build_index, open_index
 from retriever.upkeep import drop_index, list_indexes
 from retriever.verify import verify_index
@@ -148,16 +148,24 @@ def test_every_fault_is_found(home: Path) -> None:
     info = build_index(home, Corpus(passages(40)), encoder)
     version = home / "index" / info.fingerprint
     for damage, words in (
-        (_other_text, "not those that were indexed"),
-        (_other_vector, "differ from those beside Chroma"),
+        (_other_text, "passages.jsonl has changed"),
+        (_other_vector, "vectors.npy has changed"),
         (_other_words, "BM25 holds other passages"),
         (_other_content, "have another content in Chroma"),
     ):
         undo = damage(version)
-        faults = verify_index(home, encoder).faults
+        faults = _faults(home, encoder)
         assert any(words in fault for fault in faults), (words, faults)
         undo()
         assert verify_index(home, encoder).faults == []
+
+
+def _faults(home: Path, encoder: HashEncoder) -> list[str]:
+    """What checking finds; what is beside Chroma is not even opened once it has changed."""
+    try:
+        return verify_index(home, encoder).faults
+    except IndexDamagedError as error:
+        return [str(error)]
 
 
 def _other_text(version: Path):  # type: ignore[no-untyped-def]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,16 @@ PASSAGES = (
     Passage(id="hostile", title=HOSTILE, text=f"<img src=x onerror=alert(3)> {HOSTILE} https://example.com"),
     Passage(id="vieta", title="Vieta", text="The product of the roots of a polynomial.", kind="formula"),
 )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def gradios_loops() -> Iterator[None]:
+    """Let go of the event loops that Gradio leaves open here, before another test is blamed for them."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
 
 SolverFor = Callable[[ScriptedServer], MakeSolver]
 
