@@ -10,9 +10,10 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ui.page.latex import Segment, split
@@ -34,6 +35,7 @@ _LOADING = [
     "reference",
 ]  # rules of Markdown that make something to follow or load
 _SLOT = re.compile("\ue000([0-9]+)\ue001")
+_NOTES = re.compile("(?:\ue002[0-9]+\ue003)+")
 _FENCE = re.compile(r"^ {0,3}(```+|~~~+)[^\n`]*\n(.*?)(?:^ {0,3}\1[ \t]*$\n?|\Z)", re.MULTILINE | re.DOTALL)
 _BOLD = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*")
 _ITALIC = re.compile(r"(?<![\w*\ue001])\*(?=\S)([^*\n]+?)(?<=\S)\*(?![\w*\ue000])")
@@ -79,21 +81,40 @@ def plain(text: str) -> str:
     return slots.fill(escape(slots.take(clean(text).strip(), final=True)).replace("&#10;", "<br>"))
 
 
-def blocks(text: str, *, final: bool = True) -> str:
+def blocks(text: str, *, final: bool = True, notes: Sequence[tuple[int, str]] = ()) -> str:
     """Paragraphs, lists and fences of ``text`` as HTML on one line.
 
     Args:
         text: What somebody wrote.
         final: The text is complete; otherwise a formula opened at its end is not shown yet.
+        notes: Places in ``text`` and HTML of ours to stand there; within a formula, behind it.
     """
     slots, parts = Slots(_shown), []
-    *before, last = fenced(clean(text))
+    *before, last = fenced(_with_places(text, [place for place, _ in notes]))
     for piece in (*before, last):
         if piece.code:
             parts.append(f"<pre><code>{escape(piece.text)}</code></pre>")
         else:
             parts.append(_paragraphs(slots.take(piece.text, final=final or piece is not last)))
-    return slots.fill("".join(parts))
+    return _noted(slots.fill("".join(parts)), [note for _, note in notes])
+
+
+def _with_places(text: str, places: Sequence[int]) -> str:
+    """Clean text with a mark at each of those places of the text as it was."""
+    cuts = [0, *places, len(text)]
+    pieces = [clean(text[start:end]) for start, end in pairwise(cuts)]
+    marks = [f"\ue002{number}\ue003" for number in range(len(places))]
+    return pieces[0] + "".join(mark + piece for mark, piece in zip(marks, pieces[1:], strict=True))
+
+
+def _noted(markup: str, notes: Sequence[str]) -> str:
+    """``markup`` with notes in place of their marks; of those that stand together equal ones once."""
+
+    def noted(marks: re.Match[str]) -> str:
+        numbers = map(int, re.findall("[0-9]+", marks[0]))
+        return "".join(dict.fromkeys(notes[number] for number in numbers))
+
+    return _NOTES.sub(noted, markup)
 
 
 def document(text: str, *, heading: int = 3) -> str:
@@ -167,9 +188,10 @@ class Slots:
 
 
 def _shown(segment: Segment) -> str:
+    marks, body = "".join(_NOTES.findall(segment.body)), _NOTES.sub("", segment.body)
     if segment.kind == "code":
-        return f"<code>{escape(segment.body)}</code>"
-    return typeset(segment.body, display=segment.kind == "display")
+        return f"<code>{escape(body)}</code>{marks}"
+    return typeset(body, display=segment.kind == "display") + marks
 
 
 def emphasised(line: str, bold: str, italic: str) -> str:

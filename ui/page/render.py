@@ -23,6 +23,10 @@ CHANGED = "changed by you"
 
 _PARTS: dict[ScorePart, str] = {"dense": "dense", "bm25": "BM25", "rerank": "rerank"}
 _CLAIMS: dict[Decided, str] = {"holds": "hold", "fails": "do not hold", "unknown": "cannot be told"}
+_MARKS: dict[Decided, str] = {
+    "holds": '<span class="rd-holds">✓</span>',
+    "fails": '<span class="rd-false">✗</span>',
+}
 _VERDICTS: dict[Verdict | None, tuple[str, str]] = {
     "relevant": ("relevant", "Relevant"),
     "irrelevant": ("irrelevant", "Not relevant"),
@@ -130,9 +134,15 @@ def thought(shown: Thought) -> str:
     """A thought with its title, and with its cost once complete; a formula shows once it is closed."""
     meta = f"{duration(shown.seconds)} · {counted(shown.tokens, 'token')}" if shown.seconds else ""
     meta = CHANGED if shown.changed else meta
-    body = markup.blocks(shown.text, final=shown.done)
+    body = markup.blocks(shown.text, final=shown.done, notes=_marks(shown.checks))
     text = _text(body) if body else _waiting()
     return _block("thought", shown.title, text + checks(shown.checks), meta=meta)
+
+
+def _marks(shown: Sequence[Check]) -> list[tuple[int, str]]:
+    """A mark behind each claim that was decided."""
+    ends = sorted((check.span[1], check.verdict) for check in shown if check.verdict in _MARKS)
+    return [(end, _MARKS[verdict]) for end, verdict in ends]
 
 
 def checks(shown: Sequence[Check]) -> str:

@@ -127,3 +127,38 @@ def test_a_document_keeps_its_tables_and_loses_what_loads_or_leads_away() -> Non
     assert "![p](https://example.com/p.png) [l](javascript:0)" in made
     assert not set("${}") & set(made)  # Gradio's own templates
     assert "&#36;&#123;1&#125;" in made
+
+
+NOTE = "<i>!</i>"
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "shown"),
+    [
+        ("So 3 + 4 = 7, then.", 12, "<p>So 3 + 4 = 7<i>!</i>, then.</p>"),
+        ("So $3+4=7$ it is.", 9, "<p>So \u2063(3+4=7\u2063)<i>!</i> it is.</p>"),
+        ("So $a=b=c$ it is.", 7, "<p>So \u2063(a=b=c\u2063)<i>!</i> it is.</p>"),
+        (r"So \[x=1\] it is.", 8, "<p>So \u2063[x=1\u2063]<i>!</i> it is.</p>"),
+        ("**3=3** <b>", 5, "<p><strong>3=3<i>!</i></strong> &lt;b&gt;</p>"),
+        ("`3=3` x", 3, "<p><code>3=3</code><i>!</i> x</p>"),
+        ("a\x00\ue002\ue000b 1=1", 9, "<p>ab 1=1<i>!</i></p>"),
+        ("1=1", 99, "<p>1=1<i>!</i></p>"),
+    ],
+)
+def test_a_note_stands_behind_its_place_and_never_in_a_formula(text: str, place: int, shown: str) -> None:
+    assert markup.blocks(text, notes=[(place, NOTE)]) == shown
+
+
+def test_equal_notes_in_one_place_are_one_and_text_can_forge_none() -> None:
+    notes = [(4, NOTE), (6, "<b>?</b>"), (6, NOTE)]
+    assert markup.blocks("$a=b=c$ \ue0021\ue003", notes=notes) == (
+        "<p>\u2063(a=b=c\u2063)<i>!</i><b>?</b> 1</p>"
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(), st.lists(st.integers(0, 60), max_size=4))
+def test_notes_change_no_text(text: str, places: list[int]) -> None:
+    shown = markup.blocks(text, notes=[(place, NOTE) for place in sorted(places)])
+    assert Tags(shown).tags <= SAFE | {"i"}
+    assert "\ue002" not in shown

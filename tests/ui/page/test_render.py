@@ -143,6 +143,7 @@ def test_a_thought_shows_which_of_its_claims_fail() -> None:
     view.apply(Token(1, "So $3+4=8$."))
     assert "Checked" not in view.live()
     view.apply(StepDone(step))
+    assert 'rd-holds">✓' in view.blocks[0]
     assert "Checked: 2 hold · 1 do not hold · 1 cannot be told" in view.blocks[0]
     assert "3+4=8 &lt;b&gt;" in view.blocks[0]
     assert "does not hold: left 7, right 8" in view.blocks[0]

@@ -141,7 +141,7 @@ def test_a_follow_up_sees_the_conversation_and_a_new_one_does_not(site: Site) ->
     expect(page.locator(".rd-block")).to_have_count(0)
     expect(page.locator(".rd-example").first).to_be_visible()
     page.locator("#rd-settings button").first.click()
-    page.get_by_role("radio", name="No look-up: ").check()
+    page.get_by_role("radio", name="No look-up: solves").check()
     expect(page.locator("#rd-settings")).to_contain_text("How to solve: no look-up")
     expect(page.get_by_text("Model: <b>scripted</b>")).to_be_visible()
     site.ask("Anew")
@@ -191,7 +191,7 @@ def test_a_reload_in_mid_answer_joins_the_run(site: Site) -> None:
     page = site.page
     site.says([LONG[:400] + r"\boxed{1}"], delay=0.05)
     page.locator("#rd-settings button").first.click()
-    page.get_by_role("radio", name="No look-up: ").check()
+    page.get_by_role("radio", name="No look-up: solves").check()
     site.ask("A long one")
     expect(page.locator("#rd-live")).to_contain_text("word word")
     asked = len(site.server.requests)
