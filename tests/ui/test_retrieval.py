@@ -6,9 +6,8 @@ import threading
 from pathlib import Path
 
 from retriever.corpus import Corpus
-from retriever.encoder import Encoder
 from retriever.errors import IndexMismatchError
-from retriever.index import Index, build_index
+from retriever.index import Index
 from tests.conftest import make_tiny_encoder
 from tests.ui.conftest import PASSAGES
 from ui.encoders import Chosen
@@ -34,8 +33,8 @@ def test_who_searches_by_another_encoder_does_not_wait_for_an_index(
     home: Path, tiny_encoder_path: Path, tmp_path: Path
 ) -> None:
     trained = make_tiny_encoder(tmp_path / "trained", seed=1)
-    build_index(home, Corpus(PASSAGES), Encoder(trained))
     slow = Slow(load_settings(home=home, encoder=str(tiny_encoder_path), trained=str(trained)))
+    slow.build_index(Corpus(PASSAGES))
     errors: list[Exception] = []
 
     def search_with_base() -> None:

@@ -6,9 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, get_args
 
-from training.triples.queries import COT_CHARS, last_thoughts
-
 from retriever.errors import BadInputError
+from training.triples.queries import COT_CHARS, last_thoughts
 from ui.page import latex
 
 QueryType = Literal["cot", "step"]
@@ -55,7 +54,7 @@ def queries(problem: str, steps: str, kind: QueryType) -> tuple[Query, ...]:
     Args:
         problem: The problem's text; may be empty.
         steps: The solution's text; may be empty.
-        kind: ``cot`` asks with the problem and all steps so far, as `training.triples.queries` does; ``step`` with
+        kind: ``cot`` asks with the problem and all steps so far, as triples of that type do; ``step`` with
             the step alone.
 
     Raises:

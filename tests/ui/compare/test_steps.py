@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from retriever.errors import BadInputError
-from training.queries import COT_CHARS
+from training.triples.queries import COT_CHARS
 from ui.compare.steps import MOST_CHARS, MOST_STEPS, queries, split_steps
 
 
