@@ -73,7 +73,12 @@ def views(studio: Studio, queue: Queue) -> list[View]:
             feedback=Feedback(log, lambda: studio.retriever),
             queue=queue,
         ),
-        Compare(studio.retriever_for, partial(studio.solver, retrieves=False), settings.agent.without),
+        Compare(
+            studio.retriever_for,
+            partial(studio.solver, retrieves=False),
+            settings.agent.without,
+            queue=queue,
+        ),
         Trajectories(
             settings.home,
             studio.passages,

@@ -9,9 +9,11 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Route, expect, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
 FLAGS = (
     "--no-sandbox",
@@ -63,3 +65,13 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     context.close()
     assert outside == []
     assert alarms == []
+
+
+def findings(page: Page) -> list[tuple[str, str, list[Any]]]:
+    """What axe calls serious or critical: rule, help, where."""
+    found = Axe().run(page).response["violations"]
+    return [
+        (one["id"], one["help"], [node["target"] for node in one["nodes"]])
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]

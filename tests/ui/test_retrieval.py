@@ -7,7 +7,7 @@ from pathlib import Path
 
 from retriever.corpus import Corpus
 from retriever.errors import IndexMismatchError
-from retriever.index import Index, build_index
+from retriever.index import Index
 from tests.conftest import make_tiny_encoder
 from tests.ui.conftest import PASSAGES
 from ui.encoders import Chosen
@@ -34,7 +34,7 @@ def test_who_searches_by_another_encoder_does_not_wait_for_an_index(
 ) -> None:
     trained = make_tiny_encoder(tmp_path / "trained", seed=1)
     slow = Slow(load_settings(home=home, encoder=str(tiny_encoder_path), trained=str(trained)))
-    build_index(home, Corpus(PASSAGES), slow.encoder_of(str(trained)))
+    slow.build_index(Corpus(PASSAGES))
     errors: list[Exception] = []
 
     def search_with_base() -> None:

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.scripted import ScriptedServer
 from tests.ui import scripts
-from tests.ui.browser import GRADIO_LOOPS
+from tests.ui.browser import GRADIO_LOOPS, findings
 from tests.ui.command import Rader
 from tests.ui.proxy import stripping
 from ui.app import build_app, serve, views
@@ -46,16 +45,6 @@ def is_there(page: Page, view: View) -> None:
     """The view is laid out and has settled."""
     expect(page.get_by_role("heading", level=1)).to_have_text(view.name)
     page.wait_for_timeout(1000)  # what is filled on loading; a connection stays open, so it is never idle
-
-
-def findings(page: Page) -> list[tuple[str, str, list[Any]]]:
-    """What axe calls serious or critical: rule, help, where."""
-    found = Axe().run(page).response["violations"]
-    return [
-        (one["id"], one["help"], [node["target"] for node in one["nodes"]])
-        for one in found
-        if one["impact"] in ("serious", "critical")
-    ]
 
 
 def test_every_view_has_an_address_and_links_to_the_others(

@@ -10,6 +10,7 @@ from contextlib import aclosing
 from agent.events import Finished, StepDone, Token
 from agent.solve import Solver, new_problem
 from retriever.errors import RaderError
+from ui.solve.queue import Queue, Ticket
 
 FRAME_SECONDS = 0.1
 MakeSolver = Callable[[], Solver]
@@ -22,12 +23,14 @@ class Draft:
 
     Args:
         make_solver: Makes the solver; called in a thread, may block, may raise ``RaderError``.
+        queue: Where it waits for its turn; its ``ticket`` tells its place.
     """
 
-    def __init__(self, make_solver: MakeSolver) -> None:
+    def __init__(self, make_solver: MakeSolver, queue: Queue) -> None:
         self.text = self.error = ""
         self.stopped = False
-        self._make_solver = make_solver
+        self.ticket = Ticket()
+        self._make_solver, self._queue = make_solver, queue
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -48,17 +51,18 @@ class Draft:
             self._task.cancel()
 
     async def write(self, problem: str) -> AsyncGenerator[str]:
-        """The text whenever it has grown, at most ten times a second, until it is whole or the model ends.
+        """The text whenever it or its place in line changed, at most ten times a second, until it is whole.
 
         Leaving the iteration stops the model.
         """
         self._task = task = asyncio.create_task(self._read(problem))
-        shown = ""
+        shown = ("", 0)
         try:
             while not task.done() and not self.stopped:
                 await asyncio.wait({task}, timeout=FRAME_SECONDS)
-                if self.text != shown:
-                    yield (shown := self.text)
+                if (now := (self.text, self.ticket.place)) != shown:
+                    shown = now
+                    yield self.text
         finally:
             if not task.done():
                 self.stop()
@@ -66,18 +70,22 @@ class Draft:
 
     async def _read(self, problem: str) -> None:
         try:
-            solver = await asyncio.to_thread(self._make_solver)
-            asked = new_problem(problem, limit=solver.config.problem_chars)
-            async with aclosing(solver.solve(asked, "cot")) as events:
-                async for event in events:
-                    if isinstance(event, Token):
-                        self.text += event.text
-                    elif isinstance(event, StepDone):
-                        self.text = event.step.text
-                    elif isinstance(event, Finished):
-                        self.error = event.trajectory.error
+            async with self._queue.place(self.ticket):
+                await self._solve(problem)
         except RaderError as error:
             self.error = str(error)
         except Exception as error:
             log.exception("writing steps failed")
             self.error = f"Something went wrong ({type(error).__name__}). The log has the details."
+
+    async def _solve(self, problem: str) -> None:
+        solver = await asyncio.to_thread(self._make_solver)
+        asked = new_problem(problem, limit=solver.config.problem_chars)
+        async with aclosing(solver.solve(asked, "cot")) as events:
+            async for event in events:
+                if isinstance(event, Token):
+                    self.text += event.text
+                elif isinstance(event, StepDone):
+                    self.text = event.step.text
+                elif isinstance(event, Finished):
+                    self.error = event.trajectory.error

@@ -54,8 +54,8 @@ def queries(problem: str, steps: str, kind: QueryType) -> tuple[Query, ...]:
     Args:
         problem: The problem's text; may be empty.
         steps: The solution's text; may be empty.
-        kind: ``cot`` asks with the problem and all steps so far, as `training.triples.queries`
-            does; ``step`` with the step alone.
+        kind: ``cot`` asks with the problem and all steps so far, as triples of that type do; ``step`` with
+            the step alone.
 
     Raises:
         BadInputError: There is no text at all, or too much of it.

@@ -20,9 +20,10 @@ from ui.compare.layout import COPY, Visit, lay_out
 from ui.compare.ranks import Comparison
 from ui.compare.search import RetrieverFor, Search
 from ui.page.frame import QUIET
-from ui.page.render import notice
+from ui.page.render import notice, waiting
+from ui.solve.queue import RUNS, Queue
 
-AT_ONCE = 4  # comparisons over all visitors, and drafts; more wait in line
+AT_ONCE = 4  # comparisons over all visitors; more wait in line
 SEARCHING: dict[str, Any] = {
     **QUIET, "concurrency_limit": AT_ONCE, "concurrency_id": "compare", "trigger_mode": "multiple",
 }  # fmt: skip
@@ -49,6 +50,7 @@ class Compare:
         retriever_for: The retriever of a mode; called in a thread, may block, may raise ``RaderError``.
         make_solver: Makes what writes steps where a visitor wants that; likewise.
         without: Kinds of passages that the agent does not ask for.
+        queue: Where drafts wait for their turn, shared with whoever else has the model run.
     """
 
     name = "Compare"
@@ -57,10 +59,15 @@ class Compare:
     wide = True
 
     def __init__(
-        self, retriever_for: RetrieverFor, make_solver: MakeSolver, without: Sequence[str] = ()
+        self,
+        retriever_for: RetrieverFor,
+        make_solver: MakeSolver,
+        without: Sequence[str] = (),
+        *,
+        queue: Queue | None = None,
     ) -> None:
         self._search = Search(retriever_for, without)
-        self._make_solver = make_solver
+        self._make_solver, self._queue = make_solver, queue or Queue(RUNS)
 
     def build(self, blocks: gr.Blocks) -> None:
         """Lay the view out and wire it."""
@@ -68,9 +75,8 @@ class Compare:
         asked, filled = [page.visit, *page.form, page.gold], [*page.form, *page.screen]
         written = [page.steps, page.write, page.stop, page.written]
         draft = page.write.click(
-            self._write, [page.visit, page.problem, page.steps], written,
-            concurrency_limit=AT_ONCE, concurrency_id="draft", **QUIET,
-        )  # fmt: skip
+            self._write, [page.visit, page.problem, page.steps], written, concurrency_limit=None, **QUIET
+        )
         page.stop.click(_stop, [page.visit], None, **QUIET)
         begin = [page.compare.click, page.problem.submit, page.steps.submit]
         events = [
@@ -151,11 +157,11 @@ class Compare:
         if steps.strip():
             yield gr.skip(), gr.skip(), gr.skip(), notice(THERE_ALREADY)
             return
-        visit.draft = draft = Draft(self._make_solver)
+        visit.draft = draft = Draft(self._make_solver, self._queue)
         yield gr.Textbox(interactive=False), gr.Button(interactive=False), gr.Button(interactive=True), ""
         async with aclosing(draft.write(problem)) as texts:
             async for text in texts:
-                yield text, gr.skip(), gr.skip(), gr.skip()
+                yield text, gr.skip(), gr.skip(), _place(draft)
         box = gr.Textbox(draft.text, interactive=True)
         yield box, gr.Button(interactive=True), gr.Button(interactive=False), notice(draft.fault)
 
@@ -164,6 +170,11 @@ class Compare:
 async def _stop(visit: Visit) -> None:
     if visit.draft is not None:
         visit.draft.stop()
+
+
+def _place(draft: Draft) -> str:
+    ticket = draft.ticket
+    return waiting(ticket.place, ticket.seconds) if ticket.place else ""
 
 
 def _asked(form: Sequence[Any]) -> Asked:

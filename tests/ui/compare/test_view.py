@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
@@ -12,7 +13,7 @@ from agent.state import AgentConfig
 from retriever.errors import IndexMissingError
 from retriever.search import Mode, Retriever
 from tests.scripted import ScriptedServer
-from tests.ui.browser import GRADIO_LOOPS
+from tests.ui.browser import GRADIO_LOOPS, findings
 from tests.ui.conftest import HOSTILE, SolverFor
 from ui.app import build_app, serve
 from ui.compare.examples import examples
@@ -292,6 +293,23 @@ def test_a_keyboard_is_enough(site: Site) -> None:
     first.focus()
     page.keyboard.press("Enter")
     expect(page.locator("#rd-results details").first).to_have_attribute("open", "")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(site: Site, scheme: Any, retrievers: Retrievers) -> None:
+    page = site.page
+    page.emulate_media(color_scheme=scheme)
+    retrievers.broken.add("base")
+    site.problem.fill(PROBLEM)
+    site.steps.fill(STEPS)
+    site.name_gold("vieta")
+    site.name_gold("nobody knows it")
+    site.compare()
+    expect(site.status).to_contain_text("base could not search")
+    expect(site.table).to_be_visible()
+    page.locator("#rd-results summary").first.click()
+    page.wait_for_timeout(500)  # what is unfolded moves
+    assert findings(page) == []
 
 
 def test_a_phone_needs_no_sideways_scrolling_of_the_page(site: Site) -> None:

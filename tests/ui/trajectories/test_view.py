@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from agent.feedback import FeedbackLog
@@ -18,7 +17,7 @@ from agent.state import AgentConfig
 from retriever.search import Retriever
 from tests.scripted import ScriptedServer
 from tests.training.samples import step, write
-from tests.ui.browser import GRADIO_LOOPS, TIMEOUT_MS
+from tests.ui.browser import GRADIO_LOOPS, TIMEOUT_MS, findings
 from tests.ui.conftest import HOSTILE as HOSTILE_THEOREM
 from tests.ui.conftest import SolverFor
 from tests.ui.trajectories.samples import FOUND, HOSTILE, run, search
@@ -198,16 +197,6 @@ def test_axe_finds_nothing_serious(page: Page, url: str, scheme: Any) -> None:
         page.wait_for_timeout(500)  # what is unfolded moves
         found[tab] = findings(page)
     assert found == {name: [] for name in found}
-
-
-def findings(page: Page) -> list[tuple[str, list[Any]]]:
-    """What axe calls serious or critical, and where."""
-    found = Axe().run(page).response["violations"]
-    return [
-        (one["id"], [node["target"] for node in one["nodes"]])
-        for one in found
-        if one["impact"] in ("serious", "critical")
-    ]
 
 
 def test_two_browsers_do_not_cross(page: Page, browser: Browser, url: str) -> None:
