@@ -26,7 +26,7 @@ from ui.solve.runs import MakeSolver, Runs
 LONG = "word " * 400
 STEPS, COT = Choices(), Choices(strategy="cot")
 
-ChatFor = Callable[[MakeSolver], Chat]
+ChatFor = Callable[..., Chat]
 
 
 @pytest.fixture
@@ -34,8 +34,8 @@ async def chat_for(tmp_path: Path) -> AsyncIterator[ChatFor]:
     """Chats whose runs go on unseen for a second, over one file of conversations; at the end none runs."""
     kept, made = Conversations(tmp_path / "conversations.sqlite"), list[Runs]()
 
-    def chat(make: MakeSolver) -> Chat:
-        made.append(Runs(make, kept, grace=1.0))
+    def chat(make: MakeSolver, grace: float = 1.0) -> Chat:
+        made.append(Runs(make, kept, grace=grace))
         return Chat(made[-1], kept, AgentConfig())
 
     yield chat
@@ -207,7 +207,7 @@ async def test_a_run_that_ended_before_anybody_watched_is_shown(
     solver_for: SolverFor, chat_for: ChatFor
 ) -> None:
     with ScriptedServer(scripts.solve) as server:
-        chat, visit = chat_for(solver_for(server)), Visit("me")
+        chat, visit = chat_for(solver_for(server), grace=60.0), Visit("me")
         assert await chat.ask(visit, "Q", COT)
         while chat.running(visit) is not None:
             await asyncio.sleep(0.05)
