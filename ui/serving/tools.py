@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from functools import wraps
 from inspect import signature
-from typing import Annotated, Any, ParamSpec
+from typing import Annotated, Any
 
 import gradio as gr
 from gradio.events import api
@@ -24,7 +24,6 @@ MOST_HITS = 1000
 
 Answer = dict[str, Any]
 Hits = Annotated[int, Field(ge=1, le=MOST_HITS)]
-P = ParamSpec("P")
 
 
 class Tools:
@@ -117,13 +116,13 @@ def publish(tools: Tools) -> None:
         api(_checked(tool), api_name=tool.__name__, concurrency_limit=None)
 
 
-def _checked(tool: Callable[P, Awaitable[Answer]]) -> Callable[P, Awaitable[Answer]]:
+def _checked(tool: Callable[..., Awaitable[Answer]]) -> Callable[..., Awaitable[Answer]]:
     """``tool`` with its arguments checked, which Gradio does not do; an error is one line."""
     strict: Callable[..., Awaitable[Answer]] = validate_call(tool)
     named = signature(tool)
 
     @wraps(tool)
-    async def call(*args: P.args, **kwargs: P.kwargs) -> Answer:
+    async def call(*args: Any, **kwargs: Any) -> Answer:
         try:
             return await strict(**named.bind(*args, **kwargs).arguments)
         except ValidationError as error:
