@@ -159,7 +159,7 @@ class _Wiring:
         }
 
     @staticmethod
-    def _box(*, running: bool, **value: str) -> gr.Textbox:
+    def _box(*, running: bool, **value: Any) -> gr.Textbox:
         return gr.Textbox(
             submit_btn=not running and "Send", stop_btn=running and "Stop", interactive=True, **value
         )
