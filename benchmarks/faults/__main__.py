@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,7 @@ NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount")
 
 
 def main() -> None:
-    """Every scenario whose name holds --only."""
+    """Every scenario that --only asks for."""
     options = _options()
     _with_mounts_of_its_own()
     folder = options.folder.absolute()
@@ -37,7 +38,7 @@ def main() -> None:
         kept = Kept(options.out or folder / "faults.jsonl")
         asked = Asked(options.kills, options.seed, kept)
         scenarios = [
-            one for one in families.all_of(World(folder, zygote, server)) if options.only in one.name
+            one for one in families.all_of(World(folder, zygote, server)) if re.search(options.only, one.name)
         ]
         for scenario in scenarios:
             for trial in scenario.run(asked):
@@ -61,7 +62,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=28, help="over all commands together")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", default="", help="scenarios whose names hold this")
+    parser.add_argument("--only", default="", help="scenarios whose names hold this (a regular expression)")
     parser.add_argument(
         "--folder", type=Path, default=Path("build/faults"), help="for everything; may be removed"
     )

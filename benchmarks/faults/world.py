@@ -74,24 +74,24 @@ class World:
         return self.zygote.start(arguments, home, **order)
 
     def found(self, home: Path) -> dict[str, Any]:
-        """What searches find in a home: ids and scores by query, and the passages as they are shown.
+        """What searches find in a home: ids and scores of vectors and words, and the passages found.
 
-        With a filter that lets everything through: such a search is exact, whereas the graph that Chroma
-        builds differs a little from build to build.
+        With a filter, so that it is exact: the graph that Chroma builds differs a little from build to build.
 
         Raises:
             RaderError: Nothing can be found.
         """
         index = open_index(home, self.encoder)
+        vectors = self.encoder.encode_queries(QUERIES)
         try:
-            retriever = Retriever(index, self.encoder)
-            results = retriever.search_many(QUERIES, k=5, kinds=["theorem"])
-            hits = [hit for result in results for hit in result.hits]
-            near = bool(retriever.search(QUERIES[0], k=5).hits)  # through the graph
+            near = [hit for one in vectors for hit in index.search(one, 5, {"kind": ["theorem"]})]
+            words = [hit for query in QUERIES for hit in index.lexical.search(query, 5)]
+            graph = bool(Retriever(index, self.encoder).search(QUERIES[0]).hits)
         finally:
             index.close()
-        scores = [[hit.passage.id, round(hit.score, 3)] for hit in hits]
-        return {"scores": scores, "passages": {hit.passage.id: hit.passage for hit in hits}, "near": near}
+        scores = [(passage.id, round(score, 3)) for passage, score in near]
+        passages = {passage.id: passage for passage, _ in near}
+        return {"near": scores, "words": words, "passages": passages, "graph": graph}
 
 
 def made_passages(start: int) -> list[dict[str, Any]]:

@@ -58,8 +58,10 @@ class Draft:
         self._task = task = asyncio.create_task(self._read(problem))
         shown = ("", 0)
         try:
-            while not task.done() and not self.stopped:
+            done = False
+            while not done and not self.stopped:
                 await asyncio.wait({task}, timeout=FRAME_SECONDS)
+                done = task.done()  # asked before the text: it may end while the reader is busy
                 if (now := (self.text, self.ticket.place)) != shown:
                     shown = now
                     yield self.text

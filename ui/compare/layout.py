@@ -73,9 +73,12 @@ class Page:
 
     @property
     def choices(self) -> list[Any]:
-        """Events after which a comparison is shown anew."""
-        changed = [self.columns.change, self.query.change, self.code.change, self.gold.change]
-        return [*changed, self.shown.release]
+        """Events after which a comparison is shown anew.
+
+        A visitor's and not the comparison's own, but in gold's box: a name typed there is a ``change`` alone.
+        """
+        typed = [self.columns.input, self.query.input, self.code.input, self.shown.release]
+        return [*typed, self.gold.change]
 
 
 def lay_out() -> Page:

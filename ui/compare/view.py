@@ -97,7 +97,7 @@ class Compare:
         except RaderError as error:
             yield _refused(error)
             return
-        async for screen in self._screens(visit, asked):
+        async for screen in self._screens(visit, asked, asked.gold):
             yield screen
 
     async def _compare_again(self, visit: Visit, *form: Any) -> AsyncIterator[Screen]:
@@ -134,21 +134,31 @@ class Compare:
     async def _show(self, asked: Asked, visit: Visit) -> AsyncIterator[Screen]:
         """Fill the form, then compare."""
         form: Screen = (asked.problem, asked.steps, list(asked.columns), asked.query, asked.code, asked.shown)
-        async for screen in self._screens(visit, asked):
+        async for screen in self._screens(visit, asked, None):
             yield (*form, *screen)
             form = UNFILLED
 
-    async def _screens(self, visit: Visit, asked: Asked) -> AsyncIterator[Screen]:
-        """The screens of a comparison, until it is complete or the visitor asks for another."""
+    async def _screens(
+        self, visit: Visit, asked: Asked, named: tuple[str, ...] | None
+    ) -> AsyncIterator[Screen]:
+        """The screens of a comparison, until it is complete or the visitor asks for another.
+
+        Gold's box says ``named`` so far. It is written to only where that is not what is shown: whatever
+        is written there counts as a change, and many such would ask for one comparison after another.
+        """
         visit.turn += 1
-        turn = visit.turn
+        turn, offered = visit.turn, None
         try:
             gold = await self._search.gold(asked.gold)
             visit.asked = asked = asked.model_copy(update={"gold": gold.names})
             async for comparison in self._search.compare(asked, gold):
                 if visit.turn != turn:
                     return
-                yield _screen(asked, gold, comparison)
+                before, offered = offered, _offers(gold, comparison)
+                box: dict[str, Any] = {} if offered == before else {"choices": offered}
+                if named != asked.gold:
+                    box["value"], named = list(asked.gold), asked.gold
+                yield _screen(asked, gold, comparison, gr.Dropdown(**box) if box else gr.skip())
         except RaderError as error:
             yield _refused(error)
 
@@ -194,16 +204,20 @@ def _refused(error: RaderError) -> Screen:
     return (notice(str(error)), *SAME[1:])
 
 
-def _screen(asked: Asked, gold: Gold, comparison: Comparison) -> Screen:
+def _offers(gold: Gold, comparison: Comparison) -> list[tuple[str, str]]:
+    """What gold may be chosen from: titles and ids."""
+    passages = {one.id: one for one in (*gold.passages, *gold.offers, *comparison.passages)}
+    return [(one.title or key, key) for key, one in passages.items()]
+
+
+def _screen(asked: Asked, gold: Gold, comparison: Comparison, box: Any) -> Screen:
     link = asked.link()
-    named = {one.id: one.title or one.id for one in (*gold.passages, *gold.offers, *comparison.passages)}
-    names = gr.Dropdown([(title, key) for key, title in named.items()], value=list(asked.gold))
     return (
         render.status(comparison, link),
         link or "?",
         gr.Button(COPY, visible=bool(link)),
         "".join(map(notice, gold.problems)) + chart(comparison),
         render.results(comparison),
-        names,
+        box,
         gr.Accordion(open=False),
     )

@@ -27,6 +27,7 @@ from ui.solve.conversations import Conversation, Conversations, Exchange, GoneEr
 from ui.solve.queue import Ticket
 from ui.solve.runs import Live, Runs
 
+ONE_AT_A_TIME = "One question at a time: stop the running one first."
 GROUP = "\n\n"  # between blocks, so that each is a Markdown block of its own
 
 
@@ -170,9 +171,9 @@ class Chat:
 
     async def _attempt(self, visit: Visit, beginning: Coroutine[None, None, None]) -> bool:
         """Whether a run could be begun; what prevents it becomes a notice."""
-        if visit.asking or self.running(visit):
+        if visit.asking or self.running(visit) or not visit.owner:
             beginning.close()
-            visit.notice = "One question at a time: stop the running one first."
+            visit.notice = ONE_AT_A_TIME if visit.owner else "The page is not loaded yet: wait a moment."
             return False
         visit.asking = True
         try:

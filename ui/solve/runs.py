@@ -12,17 +12,22 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent.events import Event, StepDone, StepStarted
 from agent.given import Given
 from agent.records import Problem
 from agent.solve import Solver
-from retriever.errors import BadInputError, RaderError
+from retriever.errors import BadInputError, RaderError, StorageError
 from ui.solve.choices import Choices
 from ui.solve.conversations import Conversations, Exchange, State
 from ui.solve.queue import RUNS, Queue, Ticket
 from ui.solve.retelling import opening
 from ui.solve.transcript import RunView
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 GRACE_SECONDS = 60.0  # that a run goes on unseen: a reload, a laptop that sleeps for a moment
 FRAME_SECONDS = 0.1
@@ -128,13 +133,15 @@ class Runs:
         """Begin a run, or go on with one that was cut off.
 
         Raises:
-            BadInputError: The conversation has a run under way.
+            BadInputError: The conversation has a run under way, here or in another process.
+            StorageError: The folder cannot be written to.
         """
         if conversation in self._live:
             raise BadInputError("One question at a time", "Stop the running one first")
         live = Live(conversation, exchange, problem, given)
+        lock = _alone(self._conversations.path.parent / "running" / f"{exchange.id}.lock")
         self._live[conversation] = live
-        live.task = asyncio.create_task(self._run(live))
+        live.task = asyncio.create_task(self._run(live, lock))
         self._leave_to_itself(live)
         return live
 
@@ -175,7 +182,7 @@ class Runs:
         if not live.viewers:
             self.stop(live)
 
-    async def _run(self, live: Live) -> None:
+    async def _run(self, live: Live, lock: BaseFileLock) -> None:
         """A run from its place in line to its end, whatever that is."""
         state, error = await self._ended(live)
         try:
@@ -188,6 +195,9 @@ class Runs:
         finally:
             del self._live[live.conversation]
             live.tell()
+            lock.release()
+            with suppress(OSError):  # it is nobody's any more
+                Path(lock.lock_file).unlink()
 
     async def _ended(self, live: Live) -> tuple[State, str]:
         """How a run ended, and the line that says why."""
@@ -219,3 +229,23 @@ class Runs:
 
     async def _keep(self, live: Live) -> None:
         await asyncio.to_thread(self._conversations.keep, live.conversation, live.snapshot("running"))
+
+
+def _alone(path: Path) -> BaseFileLock:
+    """Hold the right to a run against other processes; it ends with this one."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise BadInputError(
+            "another rader on this machine is writing this answer", "Watch it there, or stop it there first"
+        ) from error
+    except OSError as error:
+        raise StorageError(
+            f"the folder {path.parent} cannot be written to ({error.strerror or error})",
+            "Free some space or set RADER_HOME to a folder you may write to",
+        ) from error
+    return lock

@@ -31,7 +31,9 @@ def _group(group: markup.Group, slots: markup.Slots) -> str:
     if group.kind == "h":
         return rf"\noindent\textbf{{{lines[0]}}}"
     if group.kind == "p":
-        return "\\newline\n".join(lines)
+        return "\\mbox{}\\newline\n".join(
+            lines
+        )  # a line that prints nothing is no line to end without the box
     items = "\n".join(rf"\item[{_label(group, place)}] {one}" for place, one in enumerate(lines))
     return f"\\begin{{itemize}}\n{items}\n\\end{{itemize}}"
 

@@ -351,6 +351,31 @@ async def test_a_run_cut_off_by_a_kill_is_shown_as_such_and_goes_on(
     assert done.count("Step 1") == 1
 
 
+async def test_a_run_that_another_process_has_is_left_to_it(
+    solver_for: SolverFor, chat_for: ChatFor, tmp_path: Path
+) -> None:
+    with ScriptedServer([LONG], delay=0.02) as server:
+        chat, visit = chat_for(solver_for(server)), Visit("me")
+        assert await chat.ask(visit, "Q", STEPS)
+        await until_it_says(chat, visit, "word")
+        other, back = chat_for(solver_for(server)), Visit("me")
+        await other.open(back, visit.conversation.id)
+        assert not await other.go_on(back)
+        assert "another rader on this machine" in other.screen(back).status
+        chat.stop(visit)
+        await watched(chat, visit)
+        assert list((tmp_path / "running").iterdir()) == []
+        server.script = scripts.solve
+        assert await other.go_on(back)
+        assert "rd-result" in (await watched(other, back))[-1].done
+
+
+async def test_nothing_is_asked_before_it_is_known_who_asks(chat_for: ChatFor) -> None:
+    chat, nobody = chat_for(lambda _: pytest.fail("never made")), Visit()
+    assert not await chat.ask(nobody, "Q", STEPS)
+    assert "not loaded yet" in chat.screen(nobody).status
+
+
 async def test_a_solver_that_cannot_be_made_is_one_line_and_may_be_tried_again(
     solver_for: SolverFor, chat_for: ChatFor
 ) -> None:

@@ -30,7 +30,7 @@ EVIL = [
 def test_text_keeps_its_shape() -> None:
     text = "First **bold** line\nsecond, $x^2$.\n\n- one\n- two\n\n2. next\n\n# Title\n\n```\na_b\n\n  c\n```"
     assert prose.body(text).split("\n\n") == [
-        "First \\textbf{bold} line\\newline\nsecond, $x^{2}$.",
+        "First \\textbf{bold} line\\mbox{}\\newline\nsecond, $x^{2}$.",
         "\\begin{itemize}\n\\item[\\textbullet] one\n\\item[\\textbullet] two\n\\end{itemize}",
         "\\begin{itemize}\n\\item[2.] next\n\\end{itemize}",
         r"\noindent\textbf{Title}",
