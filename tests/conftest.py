@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,28 @@ def tiny_encoder_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     It knows no meaning; texts that share words are near each other because their embeddings share terms.
     """
     return make_tiny_encoder(tmp_path_factory.mktemp("encoder") / "tiny", seed=0)
+
+
+@pytest.fixture(scope="session")
+def shipped_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the default models and the whole index, built once for all test processes."""
+    from filelock import FileLock
+
+    from ui.assemble import Studio
+    from ui.settings import Settings, load_settings
+
+    root = tmp_path_factory.getbasetemp()
+    home = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / "shipped"
+    with FileLock(f"{home}.lock"):
+        if not home.exists():
+            pulled = Studio(load_settings())
+            (home / "models").mkdir(parents=True)
+            for name in (pulled.settings.model, pulled.settings.encoder):
+                (home / "models" / name).symlink_to(pulled.weights(name), target_is_directory=True)
+        studio = Studio(Settings(home=home))
+        assert len(studio.retriever.index)
+        studio.close()
+    return home
 
 
 def make_tiny_encoder(folder: Path, seed: int) -> Path:

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from agent.events import Finished, StepDone, Token
 from agent.solve import new_problem
 from ui.assemble import Studio
-from ui.settings import Settings, load_settings
+from ui.settings import Settings
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    """Everything real; the weights come from the user's home, index and log go into a new one."""
-    pulled = Studio(load_settings())
-    home = tmp_path_factory.mktemp("home")
-    (home / "models").mkdir()
-    for name in (pulled.settings.model, pulled.settings.encoder):
-        (home / "models" / name).symlink_to(pulled.weights(name), target_is_directory=True)
-    studio = Studio(Settings(home=home))
+def studio(shipped_home: Path) -> Iterator[Studio]:
+    """Everything real."""
+    studio = Studio(Settings(home=shipped_home))
     yield studio
     studio.close()
 

@@ -46,9 +46,9 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A browser that reaches nothing but loopback; no page may have tried to, popped up or failed."""
+    """A fresh profile that reaches nothing but loopback; no page may try to, pop up or fail."""
     outside: list[str] = []
     alarms: list[str] = []
 

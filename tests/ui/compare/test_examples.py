@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ from ui.assemble import Studio
 from ui.compare.examples import Example, example, examples
 from ui.compare.ranks import reciprocal
 from ui.compare.search import Search
-from ui.settings import load_settings
+from ui.settings import Settings
 
 Ranks = dict[Mode, list[int | None]]
 
@@ -60,11 +61,12 @@ def test_an_unknown_example_is_one_line() -> None:
 
 
 @pytest.fixture(scope="module")
-def search(tmp_path_factory: pytest.TempPathFactory) -> Search:
+def search(shipped_home: Path) -> Iterator[Search]:
     """The retrievers that ship, over the library that ships."""
-    settings = load_settings(None, home=tmp_path_factory.mktemp("examples"))
+    settings = Settings(home=shipped_home)
     studio = Studio(settings)
-    return Search(studio.retriever_for, settings.agent.without)
+    yield Search(studio.retriever_for, settings.agent.without)
+    studio.close()
 
 
 @pytest.mark.slow

@@ -285,6 +285,7 @@ def test_stop_and_a_closed_tab_stop_the_model(site: Site, server: ScriptedServer
 
     server.dropped.clear()
     site.steps.fill("")
+    site.page.wait_for_timeout(500)  # Gradio tells what was typed a moment later
     write.click()
     site.page.wait_for_function("document.querySelector('#rd-steps textarea').value.startsWith('word word')")
     site.page.close()
@@ -344,5 +345,6 @@ def test_a_phone_needs_no_sideways_scrolling_of_the_page(site: Site) -> None:
     site.compare()
     expect(site.status).to_have_text("1 query, 4 retrievers.")
     expect(site.table).to_be_visible()
+    settled(page, "#rd-results")
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     assert (site.column(0, "bm25").bounding_box() or {})["width"] > 260

@@ -67,7 +67,6 @@ def page(context: BrowserContext, url: str, server: ScriptedServer) -> Iterator[
     page.goto(url)
     page.locator("#rd-question textarea").wait_for()
     yield page
-    page.evaluate("localStorage.clear()")  # the choices are remembered
     page.close()
 
 
