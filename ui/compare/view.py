@@ -77,12 +77,14 @@ class Compare:
         draft = page.write.click(
             self._write, [page.visit, page.problem, page.steps], written, concurrency_limit=None, **QUIET
         )
+        # An event of its own: a generator's last screen is sent twice and would undo what was typed between.
+        ended = draft.then(_written, [page.visit], written, **QUIET)
         page.stop.click(_stop, [page.visit], None, **QUIET)
         begin = [page.compare.click, page.problem.submit, page.steps.submit]
         events = [
             gr.on(begin, self._compare, asked, page.screen, **SEARCHING),
             gr.on(page.choices, self._compare_again, asked, page.screen, **SEARCHING),
-            draft.then(self._compare_written, asked, page.screen, **SEARCHING),
+            ended.then(self._compare_written, asked, page.screen, **SEARCHING),
             blocks.load(self._load, [page.visit], filled, **SEARCHING),
         ]
         for button, each in zip(page.buttons, examples(), strict=True):
@@ -165,6 +167,7 @@ class Compare:
     async def _write(self, visit: Visit, problem: str, steps: str) -> AsyncIterator[Screen]:
         """Stream the model's steps into their box, which is nobody else's meanwhile."""
         if steps.strip():
+            visit.draft = None
             yield gr.skip(), gr.skip(), gr.skip(), notice(THERE_ALREADY)
             return
         visit.draft = draft = Draft(self._make_solver, self._queue)
@@ -172,8 +175,14 @@ class Compare:
         async with aclosing(draft.write(problem)) as texts:
             async for text in texts:
                 yield text, gr.skip(), gr.skip(), _place(draft)
-        box = gr.Textbox(draft.text, interactive=True)
-        yield box, gr.Button(interactive=True), gr.Button(interactive=False), notice(draft.fault)
+
+
+async def _written(visit: Visit) -> Screen:
+    """The box is the visitor's again."""
+    if visit.draft is None:
+        return tuple(gr.skip() for _ in range(4))
+    box = gr.Textbox(visit.draft.text, interactive=True)
+    return box, gr.Button(interactive=True), gr.Button(interactive=False), notice(visit.draft.fault)
 
 
 # It touches a task of the event loop, so it runs there and not in a thread.

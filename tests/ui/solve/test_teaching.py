@@ -92,13 +92,15 @@ def test_what_helped_is_said_by_keyboard_and_kept(page: Page, log: TrajectoryLog
     expect(page.locator("#rd-thanks [role=status]")).to_have_text("Noted.")
     page.get_by_role("button", name="Wrong", exact=True).click()
     expect(right).to_have_attribute("aria-pressed", "false")
-    page.locator("details.rd-irrelevant summary").filter(has_text="theorem").click()
+    card = page.locator("details.rd-irrelevant summary").filter(has_text="theorem")
+    card.click()
     unhelpful = page.get_by_role("button", name=f"Did not help ({HOSTILE})")
     unhelpful.click()
     expect(unhelpful).to_have_attribute("aria-pressed", "true")
     assert newest(log).feedback == {"answer": "down", "hit:hostile": "down"}
 
     page.reload()
+    card.click()
     expect(unhelpful).to_have_attribute("aria-pressed", "true")
     page.get_by_role("button", name="Wrong", exact=True).click()
     expect(page.locator("#rd-thanks [role=status]")).to_have_text("Taken back.")
