@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from retriever.errors import StorageError
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 _log = logging.getLogger(__name__)
 
@@ -33,19 +34,51 @@ async def open_checkpoints(path: Path | None) -> AsyncIterator[BaseCheckpointSav
         return
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-    async with AsyncExitStack() as stack:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            await asyncio.to_thread(_put_aside_if_damaged, path)
-            saver = await stack.enter_async_context(AsyncSqliteSaver.from_conn_string(str(path)))
-            await saver.conn.execute("PRAGMA busy_timeout = 20000")
-            await saver.setup()
-        except (sqlite3.Error, OSError) as error:
-            raise StorageError(
-                f"the checkpoints {path} cannot be written ({error})",
-                "Free some space or set RADER_HOME to a folder you may write to",
-            ) from error
+    stack = AsyncExitStack()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        await asyncio.to_thread(_put_aside_if_damaged, path)
+        saver = await stack.enter_async_context(AsyncSqliteSaver.from_conn_string(str(path)))
+        await saver.conn.execute("PRAGMA busy_timeout = 20000")
+        await saver.setup()
+    except BaseException as error:
+        await stack.aclose()
+        if not isinstance(error, sqlite3.Error | OSError):
+            raise
+        raise StorageError(
+            f"the checkpoints {path} cannot be written ({error})",
+            "Free some space or set RADER_HOME to a folder you may write to",
+        ) from error
+    try:
         yield saver
+    finally:
+        await _to_its_end(_close(saver, stack))
+
+
+async def _close(saver: AsyncSqliteSaver, stack: AsyncExitStack) -> None:
+    """Let go of the file.
+
+    A write that was cancelled before its commit leaves a transaction open, and closing alone does not end it
+    while a cursor lives, if only in a traceback: every other run would find the file locked.
+    """
+    async with saver.lock:
+        with suppress(sqlite3.Error, ValueError):  # ValueError: the connection is gone
+            await saver.conn.rollback()
+        await stack.aclose()
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Wait until ``work`` is done, although this task is cancelled meanwhile; then be cancelled."""
+    task = asyncio.create_task(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+    task.result()
 
 
 def _put_aside_if_damaged(path: Path) -> None:

@@ -31,8 +31,8 @@ class Suite(NamedTuple):
 
     Attributes:
         name: For ``--only``.
-        script: The command; ``{out}`` and ``{work}`` are a file and a folder of this run, ``{data}`` --data.
-        small, full: Arguments after it.
+        script: The script, or the folder of one.
+        small, full: Arguments after it; ``{work}`` is a folder of this run, ``{data}`` is --data.
         rows: From what the script wrote to lines.
         prepare: A ``rader`` command that is run before.
     """
@@ -140,6 +140,33 @@ def trainers(found: dict[str, list[dict[str, float]]]) -> Iterator[Row]:
         )
 
 
+def page(report: dict[str, Any]) -> Iterator[Row]:
+    """What the page costs beside a plain Gradio chat, and what people wait for each other."""
+    ours, plain, settings = report["ours"], report["peer"], report["settings"]
+    over = "the page over Gradio's ChatInterface"
+    opened, bare = ours["opened"], plain["opened"]
+    weight = f"{opened['bytes'] / 1e6:.1f} MB over {bare['bytes'] / 1e6:.1f} MB"
+    yield Row(f"{over}, until it takes text, warm", ratio(opened["warm"] / bare["warm"]), weight)
+    streams = [each["streamed"] for each in (ours, plain)]
+    updates = (
+        f"{streams[0]['updates a second']:.1f} updates a second over {streams[1]['updates a second']:.1f}"
+    )
+    longest = f"; longest gap {streams[0]['longest gap']:.1f} s over {streams[1]['longest gap']:.1f} s"
+    took = ratio(streams[0]["seconds"] / streams[1]["seconds"])
+    yield Row(
+        f"{over}, until a long answer stands", took, updates + longest, f"{settings['tokens']:,} tokens"
+    )
+    heaps = [each["memory"]["heap after"] - each["memory"]["heap before"] for each in (ours, plain)]
+    grown = f"{heaps[0]:.1f} MB of JavaScript's heap over {heaps[1]:.1f} MB"
+    yield Row(f"{over}, what answers leave in the browser", grown, "", f"{settings['answers']} answers")
+    for name, each in report["people"].items():
+        waits = f"the slowest {ratio(max(each['seconds']) / each['alone'])}; "
+        faults = f"{len(each['errors'])} errors, {each['crossed']} crossed"
+        middle = ratio(statistics.median(each["seconds"]) / each["alone"])
+        people = f"{len(each['seconds'])} people"
+        yield Row(f"{name}, people at once over one alone", middle, waits + faults, people)
+
+
 def answers(report: dict[str, Any]) -> Iterator[Row]:
     """Accuracy and cost of the strategies."""
     for name, each in report["results"].items():
@@ -185,6 +212,7 @@ SUITES = (
         trainers,
         prepare="triples --written --mine bm25 --types cot --negatives 1 --out {work}/triples",
     ),
+    Suite("page", "page", "--times 5", "--times 15", page),
     Suite(
         "answers",
         "answers.py",

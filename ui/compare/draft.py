@@ -47,7 +47,7 @@ class Draft:
     def stop(self) -> None:
         """Stop the model; what is written stays."""
         self.stopped = True
-        if self._task is not None:
+        if self._task is not None and not self._task.cancelling():  # once: it is putting its things away
             self._task.cancel()
 
     async def write(self, problem: str) -> AsyncGenerator[str]:

@@ -84,4 +84,5 @@ async def test_a_draft_waits_for_its_turn_and_says_its_place(solver_for: SolverF
             assert server.requests == []
         async for text in writing:
             seen.append((draft.ticket.place, text))
+    assert draft.error == ""
     assert seen[-1] == (0, SOLUTION)

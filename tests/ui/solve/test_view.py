@@ -303,7 +303,7 @@ def test_a_search_shows_its_attempts_and_its_tree(site: Site) -> None:
     site.ask("Q")
     expect(page.locator("#rd-tree .rd-tree")).to_be_visible()
     expect(page.locator(".rd-fold")).to_have_count(5)  # three attempts, the best, the tree
-    expect(page.get_by_text("Attempt 3 of 3")).to_be_visible()
+    expect(page.get_by_text("Attempt 3 of 3", exact=True)).to_be_visible()
     expect(page.locator(".rd-result")).to_have_count(1)
     expect(page.locator("#rd-tree .rd-tree")).to_have_count(0)
     page.locator(".rd-fold > summary").filter(has_text="Search tree").click()
