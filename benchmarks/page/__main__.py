@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +21,18 @@ from benchmarks.page import people, script, served, visit
 from tests.scripted import ScriptedServer
 from tests.ui.browser import FLAGS
 
+WORK = Path(__file__).parents[2] / "build" / "page"
+
 
 def main() -> None:
     """Measure, print, write."""
     options = _options()
-    with tempfile.TemporaryDirectory(prefix="rader-page-") as folder, sync_playwright() as playwright:
+    with sync_playwright() as playwright:
         chromium = os.environ.get("RADER_CHROMIUM", "/usr/bin/chromium")
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        home = served.home(Path(folder))
+        home = served.home(options.work)
         report: dict[str, Any] = {
-            "settings": {key: value for key, value in vars(options).items() if key != "out"}
+            "settings": {key: value for key, value in vars(options).items() if isinstance(value, int | float)}
         }
         with ScriptedServer([script.long_answer(options.tokens)]) as model:
             with served.page(home, model.url) as url:
@@ -86,6 +87,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--people", type=int, default=20, help="at once on search, and on Compare")
     parser.add_argument("--solving", type=int, default=5, help="at once on Solve")
+    parser.add_argument("--work", type=Path, default=WORK, help="where the index is kept for the next run")
     parser.add_argument("--out", type=Path, help="JSON")
     return parser.parse_args()
 

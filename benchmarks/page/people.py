@@ -82,7 +82,7 @@ def _crowd(
             stack.callback(context.close)
             pages.append(context.new_page())
             pages[-1].goto(url)
-            pages[-1].wait_for_selector("textarea:enabled")
+            pages[-1].wait_for_selector(":is(#rd-problem, #rd-question) textarea:enabled")
         alone, _, _ = _asked(pages[-1:], ask, done, place, first=people)
         seconds, errors, crossed = _asked(pages[:-1], ask, done, place, first=0)
     return Crowd(alone[0], seconds, errors, crossed)

@@ -16,6 +16,7 @@ from ui.assemble import Studio
 from ui.ports import free_port
 from ui.settings import load_settings
 
+HOST = "127.0.0.1"
 PATIENCE = 120.0  # seconds until a page answers
 PEER = Path(__file__).with_name("peer.py")
 
@@ -28,19 +29,22 @@ def home(folder: Path) -> Path:
         settings = load_settings()
         Studio(settings).weights(settings.encoder)
         (made / "models").symlink_to(settings.home / "models")
-    _rader(made, ["index"]).check_returncode()
+    for retriever in ("rader", "base"):  # each has an index of its own
+        _rader(made, ["index", "--retriever", retriever])
     return made
 
 
-def _rader(home: Path, arguments: list[str]) -> subprocess.CompletedProcess[bytes]:
+def _rader(home: Path, arguments: list[str]) -> None:
     environment = os.environ | {"RADER_HOME": str(home)}
-    return subprocess.run([sys.executable, "-m", "ui.cli", *arguments], check=False, env=environment)
+    subprocess.run(
+        [sys.executable, "-m", "ui.cli", *arguments], check=True, env=environment, stdout=sys.stderr
+    )
 
 
 @contextmanager
 def page(home: Path, model: str) -> Iterator[str]:
     """The address of ``rader chat`` with the model at the URL ``model``."""
-    port = free_port()
+    port = free_port(HOST, 0)
     flags = ["--port", str(port), "--llm-url", model]
     with _process(["-m", "ui.cli", "chat", *flags], port, {"RADER_HOME": str(home)}) as url:
         yield url
@@ -49,14 +53,14 @@ def page(home: Path, model: str) -> Iterator[str]:
 @contextmanager
 def peer(model: str) -> Iterator[str]:
     """The address of the plain chat."""
-    port = free_port()
+    port = free_port(HOST, 0)
     with _process([str(PEER), str(port), model], port, {}) as url:
         yield url
 
 
 @contextmanager
 def _process(arguments: list[str], port: int, variables: dict[str, str]) -> Iterator[str]:
-    url = f"http://127.0.0.1:{port}/"
+    url = f"http://{HOST}:{port}/"
     process = subprocess.Popen(
         [sys.executable, *arguments], env=os.environ | variables, stdout=subprocess.DEVNULL
     )
