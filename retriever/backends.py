@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -49,6 +50,10 @@ def choose(backend: Backend, recipe: Recipe, device: str | None) -> Backend:
     return "onnx" if fits and (device or best_device()) == "cpu" else "torch"
 
 
+# Opening changes what is the process's own (warnings, torch's tracing), and takes twice the model's memory.
+_ONE_AT_A_TIME = threading.Lock()
+
+
 def open_model(
     recipe: Recipe, backend: Backend, device: str | None, cache: Path | None
 ) -> SentenceTransformer:
@@ -64,13 +69,14 @@ def open_model(
         MissingExtraError: There is an adapter and PEFT is not installed.
         WeightsError: The folder does not hold a model.
     """
-    if backend == "torch":
-        return open_torch(recipe, device or best_device())
-    from retriever.onnx_model import replace
+    with _ONE_AT_A_TIME:
+        if backend == "torch":
+            return open_torch(recipe, device or best_device())
+        from retriever.onnx_model import replace
 
-    model = open_torch(recipe, "cpu")
-    replace(model, cache / _key(recipe, backend) if cache else None, int8=backend == "onnx-int8")
-    return model
+        model = open_torch(recipe, "cpu")
+        replace(model, cache / _key(recipe, backend) if cache else None, int8=backend == "onnx-int8")
+        return model
 
 
 def best_device() -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from retriever.errors import WeightsError
+from retriever.quiet import ignoring
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -211,8 +211,7 @@ def _pool(model: SentenceTransformer, recipe: Recipe) -> None:
 @contextmanager
 def quiet_peft() -> Iterator[None]:
     """While PEFT wraps a model it asks transformers by a name that is going to change: no news of ours."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".is_gradient_checkpointing", FutureWarning)
+    with ignoring(FutureWarning, ".is_gradient_checkpointing"):
         yield
 
 

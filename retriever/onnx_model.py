@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from filelock import FileLock
+
+from retriever.quiet import ignoring
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -132,10 +133,8 @@ def _export(transformer: Any, file: Path) -> None:
         def forward(self, *inputs: torch.Tensor) -> Any:
             return self.inner(**dict(zip(names, inputs, strict=True)))[output]
 
-    with warnings.catch_warnings(), torch.inference_mode():
-        warnings.simplefilter(
-            "ignore"
-        )  # of values that tracing makes constant; the tests compare the vectors
+    # Warnings of values that tracing makes constant; the tests compare the vectors.
+    with ignoring(), torch.inference_mode():
         torch.onnx.export(
             Traced().eval(),
             tuple(tokens.values()),

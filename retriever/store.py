@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-import warnings
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -26,6 +25,7 @@ from chromadb.errors import ChromaError, InternalError, NotFoundError
 from retriever.encoder import Vectors
 from retriever.filters import TAG, Where, filter_of
 from retriever.passage import Passage
+from retriever.quiet import ignoring
 from retriever.rows import Rows
 
 __all__ = ["ChromaError", "Store", "connect", "copy_folder", "create", "find", "open_folder", "settle"]
@@ -131,8 +131,7 @@ class Store:
 
     def write_graph_every(self, writes: int) -> None:
         """How many changes Chroma gathers before it writes the whole graph; holds when opened next."""
-        with warnings.catch_warnings():  # that nobody embeds here is "legacy" to Chroma
-            warnings.simplefilter("ignore", DeprecationWarning)
+        with ignoring(DeprecationWarning):  # that nobody embeds here is "legacy" to Chroma
             self._rows.modify(configuration={"hnsw": {"sync_threshold": max(_AT_ONCE, writes)}})
 
     def _get(self, ids: Sequence[str], what: str) -> Iterator[tuple[str, Any]]:

@@ -8,7 +8,6 @@ import logging
 import platform
 import sys
 import textwrap
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from retriever.errors import BadInputError
 from retriever.passage import Passage
+from retriever.quiet import ignoring
 
 _log = logging.getLogger(__name__)
 
@@ -132,8 +132,7 @@ def _module_name(parent: Path, file: Path) -> str:
 def _read(file: Path, module: str, origin: str, report: SourceReport) -> Iterator[Passage]:
     try:
         source = file.read_text(encoding="utf-8")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a stray backslash in somebody's docstring is not our business
+        with ignoring():  # a stray backslash in somebody's docstring is not our business
             tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, OSError) as error:
         report.skipped.append(f"{file}: {error}")
