@@ -33,15 +33,13 @@ class Handlers:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    def load(self, request: gr.Request) -> Iterator[Updates]:
+    def go(self, asked: str) -> Iterator[Updates]:
         """The filter's fields and the screen that the page's address asks for."""
-        yield from self._go(dict(request.query_params))
+        place, notice = place_of(dict(parse_qsl(asked.partition(" ")[2].removeprefix("?"))))
+        for screen in self._desk.show(place, notice):
+            yield (*self._fields(place.filter), *_shown(asked, screen))
 
-    def follow(self, event: gr.EventData) -> Iterator[Updates]:
-        """The same for a link's."""
-        yield from self._go(dict(parse_qsl(str(event.query or "").removeprefix("?"))))
-
-    def refilter(self, place: Place, *values: str | None) -> Iterator[Updates]:
+    def refilter(self, asked: str, place: Place, *values: str | None) -> Iterator[Updates]:
         """The first page of what the fields ask for; what is open stays open.
 
         A field changes also where a link set it, and then there is nothing to do. (Gradio's ``input`` tells
@@ -53,11 +51,11 @@ class Handlers:
             yield _SAME
             return
         for screen in self._desk.show(Place(filter_, 1, place.id, place.log), notice):
-            yield _shown(screen)
+            yield _shown(asked, screen)
 
-    def judge(self, place: Place, training: str, request: gr.Request) -> Updates:
+    def judge(self, asked: str, place: Place, training: str, request: gr.Request) -> Updates:
         """Approve or reject what is open, or take that back."""
-        return _shown(self._desk.judge(place, training, by=request.username or ""))
+        return _shown(asked, self._desk.judge(place, training, by=request.username or ""))
 
     def export(self, place: Place, kind: Format) -> Iterator[Updates]:
         """Write what the filter lets through, then offer it."""
@@ -76,11 +74,6 @@ class Handlers:
         done = gr.DownloadButton(name, value=str(file), visible=True)
         yield gr.Button(interactive=True), _status(f"{count:,} written."), done
 
-    def _go(self, parameters: dict[str, str]) -> Iterator[Updates]:
-        place, notice = place_of(parameters)
-        for screen in self._desk.show(place, notice):
-            yield (*self._fields(place.filter), *_shown(screen))
-
     def _fields(self, asked: Filter) -> Updates:
         """The fields as the filter says, with the choices that there are now."""
         catalogue = self._desk.catalogue
@@ -96,9 +89,10 @@ def _choice(choices: list[tuple[str, str]], value: str) -> gr.Dropdown:
     return gr.Dropdown(choices if value in there else [*choices, (value, value)], value=value)
 
 
-def _shown(screen: Screen) -> tuple[Any, ...]:
+def _shown(asked: str, screen: Screen) -> Updates:
+    """The screen's parts; `asked` is after how many moves of the visitor, and for which address (`HERE`)."""
     place, opened = screen.place, screen.opened
-    head = (place, place.address, render.notice(screen.notice), screen.listing)
+    head = (place, f"{asked.partition(' ')[0]} {place.address}", render.notice(screen.notice), screen.listing)
     if opened is None:
         return (*head, gr.Column(visible=False), gr.skip(), "", "", "")
     return (

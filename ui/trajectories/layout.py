@@ -23,18 +23,29 @@ SAID: list[tuple[str, str]] = [
 TRAINING: list[tuple[str, str]] = [("Not decided", ""), ("Approve", "approved"), ("Reject", "rejected")]
 
 # Links of this view are followed without loading the page anew; what a browser opens elsewhere it loads.
+# A visitor may move on before an answer is there. So each question says after how many moves and for which
+# address it is asked, and says so when it is sent: a question that had to wait (Gradio's "always_last")
+# would otherwise carry what the first one was told.
 LINKS = f"""
+window.raderMoves = 0;
+const moved = () => {{ window.raderMoves += 1; trigger('follow'); }};
 element.addEventListener('click', (event) => {{
   const link = event.target.closest('a.rd-link');
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || event.button) return;
   event.preventDefault();
-  const query = link.getAttribute('href').slice('{PATH}'.length);
-  history.pushState(null, '', location.pathname + query);
-  trigger('follow', {{query}});
+  history.pushState(null, '', location.pathname + link.getAttribute('href').slice('{PATH}'.length));
+  moved();
 }});
-window.addEventListener('popstate', () => trigger('follow', {{query: location.search}}));
+window.addEventListener('popstate', moved);
 """
-WRITE_ADDRESS = "(query) => history.replaceState(history.state, '', location.pathname + query)"
+HERE = "(_, ...others) => [`${window.raderMoves ?? 0} ${location.search}`, ...others]"
+# Only the answer to where the visitor still is may correct the address.
+WRITE_ADDRESS = """(answer) => {
+  const [moves, query] = answer.split(' ');
+  if (Number(moves) === (window.raderMoves ?? 0)) {
+    history.replaceState(history.state, '', location.pathname + query);
+  }
+}"""
 FOCUS = """() => {
   const to = document.querySelector('#rd-opened');
   if (!to) return;

@@ -12,7 +12,7 @@ from ui.page.frame import QUIET
 from ui.trajectories.catalogue import Catalogue
 from ui.trajectories.desk import Desk, Passages, Place
 from ui.trajectories.handlers import Handlers
-from ui.trajectories.layout import FOCUS, WRITE_ADDRESS, lay_out_browse
+from ui.trajectories.layout import FOCUS, HERE, WRITE_ADDRESS, lay_out_browse
 from ui.trajectories.listing import PATH
 from ui.trajectories.logs import Logs
 from ui.trajectories.starters import Starters
@@ -60,13 +60,12 @@ class Trajectories:
         opened: list[Any] = [page.opened, page.training, page.heading, page.transcript, page.tree]
         screen = [place, page.address, page.notice, page.listing, *opened]
         fields = list(page.fields.values())
-        blocks.load(on.load, None, [*fields, *screen], **QUIET)
-        page.links.follow(on.follow, None, [*fields, *screen], trigger_mode="always_last", **QUIET).then(
-            None, js=FOCUS, **QUIET
-        )
+        asked: dict[str, Any] = {"js": HERE, "trigger_mode": "always_last", **QUIET}
+        blocks.load(on.go, page.address, [*fields, *screen], **asked)
+        page.links.follow(on.go, page.address, [*fields, *screen], **asked).then(None, js=FOCUS, **QUIET)
         for field in fields:
-            field.change(on.refilter, [place, *fields], screen, trigger_mode="always_last", **QUIET)
-        page.training.input(on.judge, [place, page.training], screen, **QUIET)
+            field.change(on.refilter, [page.address, place, *fields], screen, **asked)
+        page.training.input(on.judge, [page.address, place, page.training], screen, js=HERE, **QUIET)
         page.address.change(None, page.address, None, js=WRITE_ADDRESS, **QUIET)
         parts: list[Any] = [export.button, export.said, export.file]
         export.button.click(on.export, [place, export.kind], parts, **QUIET)

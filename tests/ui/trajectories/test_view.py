@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -274,3 +275,17 @@ def test_an_empty_home_says_what_to_do(
     expect(page.get_by_role("tab", name="Collect")).to_have_count(0)
     page.close()
     app.close(verbose=False)
+
+
+def test_the_last_of_two_quick_moves_counts(page: Page) -> None:
+    page.evaluate("document.querySelectorAll('.rd-rows a').forEach((link, at) => at < 5 && link.click())")
+    expect(page.locator("#rd-opened .rd-question")).to_contain_text(rows(page)[4].split(":")[0])
+    expect(page).to_have_url(re.compile("id=" + ids(page)[4]))
+    page.evaluate("history.back(); setTimeout(() => history.back(), 20)")
+    expect(page.locator("#rd-opened .rd-question")).to_contain_text(rows(page)[2].split(":")[0])
+    expect(page).to_have_url(re.compile("id=" + ids(page)[2]))
+
+
+def ids(page: Page) -> list[str]:
+    links = page.locator(".rd-rows a")
+    return [parse_qs(urlsplit(str(link.get_attribute("href"))).query)["id"][0] for link in links.all()]
