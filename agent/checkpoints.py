@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent.cancelling import to_its_end
 from retriever.errors import StorageError
 
 if TYPE_CHECKING:
@@ -32,19 +33,11 @@ async def open_checkpoints(path: Path | None) -> AsyncIterator[BaseCheckpointSav
     if path is None:
         yield None
         return
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-
-    stack = AsyncExitStack()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         await asyncio.to_thread(_put_aside_if_damaged, path)
-        saver = await stack.enter_async_context(AsyncSqliteSaver.from_conn_string(str(path)))
-        await saver.conn.execute("PRAGMA busy_timeout = 20000")
-        await saver.setup()
-    except BaseException as error:
-        await stack.aclose()
-        if not isinstance(error, sqlite3.Error | OSError):
-            raise
+        saver = await _opened(path)
+    except (sqlite3.Error, OSError) as error:
         raise StorageError(
             f"the checkpoints {path} cannot be written ({error})",
             "Free some space or set RADER_HOME to a folder you may write to",
@@ -52,10 +45,24 @@ async def open_checkpoints(path: Path | None) -> AsyncIterator[BaseCheckpointSav
     try:
         yield saver
     finally:
-        await _to_its_end(_close(saver, stack))
+        await to_its_end(_close(saver))
 
 
-async def _close(saver: AsyncSqliteSaver, stack: AsyncExitStack) -> None:
+async def _opened(path: Path) -> AsyncSqliteSaver:
+    import aiosqlite
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+    saver = AsyncSqliteSaver(await aiosqlite.connect(path))
+    try:
+        await saver.conn.execute("PRAGMA busy_timeout = 20000")
+        await saver.setup()
+    except BaseException:
+        await to_its_end(_close(saver))
+        raise
+    return saver
+
+
+async def _close(saver: AsyncSqliteSaver) -> None:
     """Let go of the file.
 
     A write that was cancelled before its commit leaves a transaction open, and closing alone does not end it
@@ -64,21 +71,7 @@ async def _close(saver: AsyncSqliteSaver, stack: AsyncExitStack) -> None:
     async with saver.lock:
         with suppress(sqlite3.Error, ValueError):  # ValueError: the connection is gone
             await saver.conn.rollback()
-        await stack.aclose()
-
-
-async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
-    """Wait until ``work`` is done, although this task is cancelled meanwhile; then be cancelled."""
-    task = asyncio.create_task(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        raise cancelled
-    task.result()
+        await saver.conn.close()
 
 
 def _put_aside_if_damaged(path: Path) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent.cancelling import to_its_end
 from agent.checkpoints import open_checkpoints
 from agent.events import Event, Finished
 from agent.given import Given
@@ -120,7 +121,7 @@ class Solver:
             run.fail(StorageError(f"a file in RADER_HOME cannot be read or written ({error})"))
         except BaseException:
             run.outcome = "stopped"
-            await asyncio.shield(self._close(run))
+            await to_its_end(self._close(run))
             raise
         trajectory = await self._close(run)
         if run.outcome == "finished" and self.forgets:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def _alone(
     grown = visit.grown(browser, url, kind, options.answers)
     model.script = long
     return {
-        "opened": {**opened._asdict(), "warm": visit.middle(opened.warm)},
+        "opened": {**opened._asdict(), "warm": statistics.median(opened.warm)},
         "streamed": {
             "seconds": streamed.seconds,
             "updates a second": streamed.updates,

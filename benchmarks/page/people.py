@@ -26,6 +26,13 @@ class Crowd(NamedTuple):
     crossed: int
 
 
+class Done(NamedTuple):
+    """How an answer is known to be complete: an element by its CSS selector, with this text in it."""
+
+    selector: str
+    text: str = ""
+
+
 def question(n: int) -> str:
     """What person ``n`` asks, with his mark."""
     return f"What follows about {THEMES[n % len(THEMES)]} if it is {MARK + n}?"
@@ -57,9 +64,8 @@ def comparing(browser: Browser, url: str, people: int) -> Crowd:
         page.fill("#rd-problem textarea", question(n))
         page.click("#rd-compare")
 
-    return _crowd(
-        browser, f"{url}compare", people, ask, "#rd-compared:has-text('4 retrievers')", "#rd-results"
-    )
+    done = Done("#rd-compared", "4 retrievers")
+    return _crowd(browser, f"{url}compare", people, ask, done, "#rd-results")
 
 
 def solving(browser: Browser, url: str, people: int) -> Crowd:
@@ -69,11 +75,11 @@ def solving(browser: Browser, url: str, people: int) -> Crowd:
         page.fill("#rd-question textarea", question(n))
         page.press("#rd-question textarea", "Enter")
 
-    return _crowd(browser, url, people, ask, ".rd-result", "#rd-transcript")
+    return _crowd(browser, url, people, ask, Done(".rd-result"), "#rd-transcript")
 
 
 def _crowd(
-    browser: Browser, url: str, people: int, ask: Callable[[Page, int], None], done: str, place: str
+    browser: Browser, url: str, people: int, ask: Callable[[Page, int], None], done: Done, place: str
 ) -> Crowd:
     with ExitStack() as stack:
         pages = []
@@ -89,11 +95,11 @@ def _crowd(
 
 
 def _asked(
-    pages: list[Page], ask: Callable[[Page, int], None], done: str, place: str, *, first: int
+    pages: list[Page], ask: Callable[[Page, int], None], done: Done, place: str, *, first: int
 ) -> tuple[list[float], list[str], int]:
     """All ask; then each is looked at until he has his answer, which his own page timed."""
     for page in pages:
-        page.evaluate(TIMED, done)
+        page.evaluate(TIMED, list(done))
     for n, page in enumerate(pages, first):
         ask(page, n)
         page.evaluate("window.asked = performance.now()")
@@ -110,13 +116,11 @@ def _asked(
     return seconds, errors, crossed
 
 
-TIMED = """(done) => {
+TIMED = """([selector, text]) => {
   const look = () => {
-    const text = done.match(/^(.*):has-text\\('(.*)'\\)$/);
-    const found = text
-      ? [...document.querySelectorAll(text[1])].some((one) => one.textContent.includes(text[2]))
-      : document.querySelector(done);
-    if (found) { window.answered = performance.now(); } else { setTimeout(look, 20); }
+    const there = [...document.querySelectorAll(selector)];
+    if (there.some((one) => one.textContent.includes(text))) window.answered = performance.now();
+    else setTimeout(look, 20);
   };
   look();
 }"""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -131,8 +130,3 @@ def _ask(page: Page, kind: Kind, question: str) -> None:
     page.press(kind.box, "Enter")
     ended.nth(before).wait_for()
     page.wait_for_selector(f"{kind.box}:enabled")
-
-
-def middle(values: list[float]) -> float:
-    """The median."""
-    return statistics.median(values)

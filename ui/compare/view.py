@@ -145,22 +145,21 @@ class Compare:
     ) -> AsyncIterator[Screen]:
         """The screens of a comparison, until it is complete or the visitor asks for another.
 
-        Gold's box says ``named`` so far. It is written to only where that is not what is shown: whatever
+        Gold's box says ``named`` so far. Its value is written only where that is not what is shown: whatever
         is written there counts as a change, and many such would ask for one comparison after another.
         """
         visit.turn += 1
-        turn, offered = visit.turn, None
+        turn = visit.turn
         try:
             gold = await self._search.gold(asked.gold)
             visit.asked = asked = asked.model_copy(update={"gold": gold.names})
             async for comparison in self._search.compare(asked, gold):
                 if visit.turn != turn:
                     return
-                before, offered = offered, _offers(gold, comparison)
-                box: dict[str, Any] = {} if offered == before else {"choices": offered}
+                box: dict[str, Any] = {"choices": _offers(gold, comparison)}
                 if named != asked.gold:
                     box["value"], named = list(asked.gold), asked.gold
-                yield _screen(asked, gold, comparison, gr.Dropdown(**box) if box else gr.skip())
+                yield _screen(asked, gold, comparison, gr.Dropdown(**box))
         except RaderError as error:
             yield _refused(error)
 

@@ -19,7 +19,8 @@ from agent.events import Event, StepDone, StepStarted
 from agent.given import Given
 from agent.records import Problem
 from agent.solve import Solver
-from retriever.errors import BadInputError, RaderError, StorageError
+from retriever.errors import BadInputError, RaderError
+from retriever.versions import storage_errors
 from ui.solve.choices import Choices
 from ui.solve.conversations import Conversations, Exchange, State
 from ui.solve.queue import RUNS, Queue, Ticket
@@ -195,9 +196,9 @@ class Runs:
         finally:
             del self._live[live.conversation]
             live.tell()
-            lock.release()
-            with suppress(OSError):  # it is nobody's any more
+            with suppress(OSError):  # while it is held: after that it may be another's
                 Path(lock.lock_file).unlink()
+            lock.release()
 
     async def _ended(self, live: Live) -> tuple[State, str]:
         """How a run ended, and the line that says why."""
@@ -236,16 +237,13 @@ def _alone(path: Path) -> BaseFileLock:
     from filelock import FileLock, Timeout
 
     lock = FileLock(path)
-    try:
+    with storage_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise BadInputError(
-            "another rader on this machine is writing this answer", "Watch it there, or stop it there first"
-        ) from error
-    except OSError as error:
-        raise StorageError(
-            f"the folder {path.parent} cannot be written to ({error.strerror or error})",
-            "Free some space or set RADER_HOME to a folder you may write to",
-        ) from error
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise BadInputError(
+                "another rader on this machine is writing this answer",
+                "Watch it there, or stop it there first",
+            ) from error
     return lock

@@ -31,9 +31,8 @@ def _group(group: markup.Group, slots: markup.Slots) -> str:
     if group.kind == "h":
         return rf"\noindent\textbf{{{lines[0]}}}"
     if group.kind == "p":
-        return "\\mbox{}\\newline\n".join(
-            lines
-        )  # a line that prints nothing is no line to end without the box
+        # LaTeX ends no line that prints nothing, so each has an empty box
+        return "\\mbox{}\\newline\n".join(lines)
     items = "\n".join(rf"\item[{_label(group, place)}] {one}" for place, one in enumerate(lines))
     return f"\\begin{{itemize}}\n{items}\n\\end{{itemize}}"
 
