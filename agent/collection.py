@@ -29,6 +29,7 @@ from agent.log import TrajectoryLog
 from agent.records import Fingerprints, Problem, Trajectory
 from agent.state import Strategy
 from retriever.errors import BadInputError
+from retriever.locks import take
 
 if TYPE_CHECKING:
     from agent.solve import Solver
@@ -131,16 +132,11 @@ class Collection:
         Raises:
             BadInputError: Another process does, or the folder cannot be made.
         """
-        from filelock import FileLock, Timeout
-
+        busy = BadInputError(
+            f"another process collects into {self.folder}", "Wait for it, or name another --out"
+        )
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.folder / self.LOCK)
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise BadInputError(
-                f"another process collects into {self.folder}", "Wait for it, or name another --out"
-            ) from None
+            lock = take(self.folder / self.LOCK, busy)
         except OSError as error:
             raise BadInputError(
                 f"the folder {self.folder} cannot be used ({error.strerror or error})", "Name another --out"

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from retriever.errors import BadInputError, StorageError
+from retriever.locks import alone
 from retriever.versions import STORAGE_REMEDY, storage_errors, write_atomically
 
 RUN, LOSS, PICTURE, CHECKPOINTS = "run.json", "loss.jsonl", "loss.svg", "checkpoints"
@@ -97,16 +98,9 @@ def alone_in(folder: Path) -> Iterator[None]:
         BadInputError: Another one is at work there.
         StorageError: The folder cannot be written to, now or later on.
     """
-    from filelock import FileLock, Timeout
-
-    with _storage_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            lock = FileLock(folder / "run.lock").acquire(timeout=0)
-        except Timeout:
-            raise BadInputError(f"another process works in {folder}", "Wait for its end") from None
-        with lock:
-            yield
+    busy = BadInputError(f"another process works in {folder}", "Wait for its end")
+    with _storage_errors(folder), alone(folder / "run.lock", busy):
+        yield
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from retriever.corpus import Corpus
 from retriever.errors import BadInputError
+from retriever.locks import alone
 from retriever.versions import storage_errors, write_atomically
 from training.proofs.files import write_whole
 from training.trajectories.files import TrajectoryFiles
@@ -90,24 +91,15 @@ def make_triples(
 @contextmanager
 def _work(out: Path) -> Iterator[Path]:
     """A folder for what is not whole yet; what a killed run left there is thrown away."""
-    from filelock import FileLock, Timeout
-
-    out.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(out / "triples.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise BadInputError(
-            f"another process makes triples in {out}", "Wait for it, or name another"
-        ) from None
+    busy = BadInputError(f"another process makes triples in {out}", "Wait for it, or name another")
     work = out / _WORK
-    try:
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir()
-        yield work
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-        lock.release()
+    with alone(out / "triples.lock", busy):
+        try:
+            shutil.rmtree(work, ignore_errors=True)
+            work.mkdir()
+            yield work
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
 
 
 def _write(work: Path, triples: Iterable[tuple[Side, Triple]]) -> Iterator[tuple[Side, Triple]]:

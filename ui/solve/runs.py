@@ -20,6 +20,7 @@ from agent.given import Given
 from agent.records import Problem
 from agent.solve import Solver
 from retriever.errors import BadInputError, RaderError
+from retriever.locks import take
 from retriever.versions import storage_errors
 from ui.solve.choices import Choices
 from ui.solve.conversations import Conversations, Exchange, State
@@ -234,16 +235,8 @@ class Runs:
 
 def _alone(path: Path) -> BaseFileLock:
     """Hold the right to a run against other processes; it ends with this one."""
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(path)
+    busy = BadInputError(
+        "another rader on this machine is writing this answer", "Watch it there, or stop it there first"
+    )
     with storage_errors(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise BadInputError(
-                "another rader on this machine is writing this answer",
-                "Watch it there, or stop it there first",
-            ) from error
-    return lock
+        return take(path, busy)
