@@ -152,7 +152,7 @@ class Collection:
         Raises:
             BadInputError: The model, the prompts, the retriever or the index were changed in between.
         """
-        from retriever.versions import write_atomically
+        from retriever.files import write_atomically
 
         file = self.folder / "collection.json"
         try:

@@ -179,7 +179,7 @@ def openvino(streams: int, int8: str = "") -> Change:
         import openvino as ov
         import torch
 
-        from retriever.onnx_model import _export
+        from retriever.encoding.onnx_model import _export
 
         with tempfile.TemporaryDirectory() as folder:
             _export(module, Path(folder) / "model.onnx")

@@ -21,8 +21,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from retriever.cross_encoder import CrossEncoderReranker
 from retriever.passage import Passage
+from retriever.reranking.cross_encoder import CrossEncoderReranker
 
 WORDS = [f"word{row}" for row in range(5000)]
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from retriever.corpus import Corpus
-from retriever.presets import encoder_for
+from retriever.encoding.presets import encoder_for
 from training.trainers.bi_encoder import train_retriever
 from training.trainers.config import RetrieverTraining
 from training.trainers.data import TripleSet, read_triples

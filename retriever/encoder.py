@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from retriever.backends import Backend, choose, open_model
+from retriever.encoding.backends import Backend, choose, open_model
+from retriever.encoding.loading import Dtype, Pooling, Recipe
 from retriever.errors import BadInputError
-from retriever.loading import Dtype, Pooling, Recipe
 from retriever.mathtext import Latex, plain
 from retriever.passage import Passage
 

@@ -1,8 +1,8 @@
 """The index: passages with their vectors in Chroma, and BM25 beside it.
 
-A version is built beside the one that serves and switched in when it is complete (see `retriever.versions`),
+A version is built beside the one that serves and switched in when it is complete (`indexing.versions`),
 so that a build killed at any moment leaves the old one serving; the next build goes on where it stopped. Each
-encoder has its own version. Chroma is touched in `retriever.store` only.
+encoder has its own version. Chroma is touched in `retriever.indexing.store` only.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from pathlib import Path
 
 import numpy as np
 
-from retriever.backend import Backend
-from retriever.build import build
 from retriever.corpus import Corpus
 from retriever.encoder import Encoder, Progress
 from retriever.errors import BadInputError, IndexMismatchError, IndexMissingError, RaderError
-from retriever.faults import REBUILD
 from retriever.filters import Where
-from retriever.folder import FolderBackend
-from retriever.index_info import IndexInfo, fingerprint
-from retriever.reader import Index
-from retriever.server import ChromaServer, ServerBackend
+from retriever.indexing.backend import Backend
+from retriever.indexing.build import build
+from retriever.indexing.faults import REBUILD
+from retriever.indexing.folder import FolderBackend
+from retriever.indexing.index_info import IndexInfo, fingerprint
+from retriever.indexing.reader import Index
+from retriever.indexing.server import ChromaServer, ServerBackend
 
 __all__ = ["ChromaServer", "Index", "IndexInfo", "Where", "build_index", "open_index"]
 

@@ -3,7 +3,7 @@
 home/retrievers/
 ├── registry.lock
 ├── promoted.json   what was promoted, the latest last, and what was done when: switched in one step
-└── NAME/           a version: weights, rader.json with their sha256 (`retriever.release`), README.md
+└── NAME/           a version: weights, rader.json with their sha256 (`retriever.trained.release`), README.md
 
 The retriever that ships lies in the package. It is the first version: always there, and what serves where
 nothing is promoted. A version that is damaged never serves: the one promoted before it does.
@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from retriever.errors import BadInputError, WeightsError
-from retriever.promotions import Pointer, read_pointer, write_pointer
-from retriever.release import RELEASE_FILE, Kind, Release, release_and_faults, seal
-from retriever.training_output import TrainingOutput
-from retriever.versions import storage_errors, sync
+from retriever.files import storage_errors, sync
+from retriever.trained.promotions import Pointer, read_pointer, write_pointer
+from retriever.trained.release import RELEASE_FILE, Kind, Release, release_and_faults, seal
+from retriever.trained.training_output import TrainingOutput
 
 SHIPPED = Path(__file__).parent / "data" / "rader-minilm"
 FOLDER = "retrievers"

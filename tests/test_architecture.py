@@ -33,7 +33,7 @@ HEAVY = {
 }
 # Where a package may be imported, by the beginning of the file's name.
 HOMES = {
-    "chromadb": ("retriever/store.py",),
+    "chromadb": ("retriever/indexing/store.py",),
     "gradio": ("ui/",),
     "langgraph": ("agent/",),
     "ray": ("agent/ray_c",),

@@ -50,7 +50,7 @@ class Studio(Retrieval):
         self._asks = True
 
     def _llm_reranker(self) -> Reranker:
-        from retriever.llm_rerank import LLMReranker
+        from retriever.reranking.llm_rerank import LLMReranker
 
         return LLMReranker(
             self.llm.as_langchain(), identity=self.llm.fingerprint, in_flight=self.settings.slots
@@ -192,7 +192,7 @@ class Studio(Retrieval):
 
     def prepare(self) -> None:
         """Pull weights and build the index where they are missing; load nothing that can wait."""
-        from retriever.versions import Versions
+        from retriever.indexing.versions import Versions
 
         if not self.settings.llm_url:
             self.weights(self.settings.model)
@@ -221,7 +221,7 @@ class Studio(Retrieval):
 
 def _identity(name: str, file: Path) -> str:
     """What an embedded model is called in trajectories."""
-    from retriever.manifest import shipped_manifest
+    from retriever.pulling.manifest import shipped_manifest
 
     known = shipped_manifest().models.get(name)
     hashes = {entry.name: entry.sha256 for entry in known.files} if known else {}

@@ -78,7 +78,7 @@ def _trained(settings: Settings) -> Finding:
 
 
 def _index(studio: Studio) -> Finding:
-    from retriever.versions import Versions
+    from retriever.indexing.versions import Versions
 
     info = Versions(studio.settings.home).current()
     if info is None:

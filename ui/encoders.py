@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import NamedTuple
 
-from retriever.presets import preset_name
+from retriever.encoding.presets import preset_name
 from retriever.registry import Registry, Version
 from ui.settings import DEFAULT_ENCODER, Settings
 
@@ -16,7 +16,7 @@ class Chosen(NamedTuple):
     """An encoder as settings ask for it.
 
     Attributes:
-        name: What `retriever.presets.encoder_for` takes.
+        name: What `retriever.encoding.presets.encoder_for` takes.
         trained: Whether it is more than the untrained base.
         follows: Whether its index may be built from the passages of the one that is there: it was not named,
             so who searches cannot know that it has none yet.

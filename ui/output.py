@@ -68,7 +68,7 @@ class Reporter:
 
 def _written(file: Path) -> Watcher:
     """Keeps in a file what is done, how much, and of how much, renewed twice a second at most."""
-    from retriever.versions import write_atomically
+    from retriever.files import write_atomically
 
     told, before = 0.0, ""
 

@@ -17,15 +17,15 @@ from retriever.errors import (
     IndexMissingError,
     RaderError,
 )
-from retriever.release import RELEASE_FILE
+from retriever.trained.release import RELEASE_FILE
 from ui.encoders import Chosen, choose
 from ui.settings import PASSAGE_TOKENS, Settings, with_agent
 
 if TYPE_CHECKING:
     from retriever.corpus import Corpus
     from retriever.encoder import Encoder
-    from retriever.exact import ExactIndex
     from retriever.index import ChromaServer, Index, IndexInfo
+    from retriever.indexing.exact import ExactIndex
     from retriever.passage import Passage
     from retriever.rerank import Reranker
     from retriever.search import Mode, Retriever
@@ -93,7 +93,7 @@ class Retrieval:
 
     def encoder_of(self, name: str) -> Encoder:
         """The encoder of that name or folder."""
-        from retriever.presets import encoder_for
+        from retriever.encoding.presets import encoder_for
 
         settings = self.settings
         made = _made(name)
@@ -126,7 +126,7 @@ class Retrieval:
 
     def follow(self, encoder: Encoder, watch: Watcher | None = None) -> IndexInfo | None:
         """The index of another encoder of the passages that are indexed, built beside; None without any."""
-        from retriever.follow import follow
+        from retriever.indexing.follow import follow
 
         told = partial(watch or self.watch, _INDEXING)
         return follow(self.settings.home, encoder, self.encoder.fingerprint, told, server=self.chroma)
@@ -187,8 +187,8 @@ class Retrieval:
 
     def passages(self, ids: Sequence[str]) -> dict[str, Passage]:
         """The passages of these ids, as far as an index holds them; no encoder is needed for that."""
-        from retriever.follow import serving_index
         from retriever.index import Index, backend_of
+        from retriever.indexing.follow import serving_index
 
         home, server = self.settings.home, self.chroma
         with self._making, contextlib.suppress(RaderError):
@@ -218,7 +218,7 @@ class Retrieval:
         if name == "llm":
             return self._llm_reranker()
         from retriever.registry import Registry
-        from retriever.rerankers import reranker_for
+        from retriever.reranking.rerankers import reranker_for
 
         registry = Registry(self.settings.home)
         trained = registry.serving("reranker").version if name == "rader" else registry.find(name)
@@ -232,7 +232,7 @@ class Retrieval:
 
     def exact(self, name: str, corpus: Corpus) -> Retriever:
         """Exact search of a corpus in memory, to evaluate a retriever by name or an encoder by its folder."""
-        from retriever.exact import exact_index
+        from retriever.indexing.exact import exact_index
         from retriever.search import Retriever
 
         settings = with_agent(self.settings, retriever=name)

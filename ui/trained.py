@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from retriever.errors import WeightsError
-from retriever.promotions import Pointer
 from retriever.registry import Registry, Served, Version
-from retriever.release import Kind, Release
+from retriever.trained.promotions import Pointer
+from retriever.trained.release import Kind, Release
 from ui.encoders import serving
 from ui.settings import Settings
 from ui.terminal import printable

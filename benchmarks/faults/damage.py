@@ -14,8 +14,8 @@ from benchmarks.faults.jobs import Collect, Job, Retrain
 from benchmarks.faults.kills import finished, undisturbed
 from benchmarks.faults.record import Asked, Scenario, Trial
 from benchmarks.faults.world import World
+from retriever.encoding.presets import encoder_for
 from retriever.errors import RaderError
-from retriever.presets import encoder_for
 from retriever.registry import Registry
 
 FLIPS = 3  # a file of the index

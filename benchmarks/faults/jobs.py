@@ -12,8 +12,8 @@ from agent.log import TrajectoryLog
 from agent.records import Trajectory
 from benchmarks.faults.world import World, write
 from benchmarks.faults.zygote import Running
+from retriever.encoding.loading import file_sha256
 from retriever.errors import RaderError
-from retriever.loading import file_sha256
 
 ADAPTER = "adapter_model.safetensors"
 

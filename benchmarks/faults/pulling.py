@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.faults.jobs import Job
 from benchmarks.faults.world import World
 from benchmarks.faults.zygote import Running
-from retriever.manifest import Manifest
+from retriever.pulling.manifest import Manifest
 from retriever.weights import ModelStore
 from tests.retriever.test_weights import described, make_wheel, manifest, wheels
 

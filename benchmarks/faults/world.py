@@ -13,9 +13,9 @@ from typing import Any
 from benchmarks.faults.zygote import Running, Zygote
 from retriever.corpus import Corpus
 from retriever.encoder import Encoder
+from retriever.encoding.presets import encoder_for
 from retriever.index import build_index, open_index
 from retriever.passage import Passage
-from retriever.presets import encoder_for
 from retriever.search import Retriever
 from tests.conftest import TINY_WORDS, make_tiny_encoder
 from tests.scripted import ScriptedServer

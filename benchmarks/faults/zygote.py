@@ -27,7 +27,7 @@ IMPORTED = (
     "agent.graph",
     "agent.collect",
     "agent.checkpoints",
-    "retriever.server",
+    "retriever.indexing.server",
     "training.retrain.loop",
     "training.trainers.bi_encoder",
     "training.trainers.retriever_trainer",

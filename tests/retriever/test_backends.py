@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from retriever.encoder import Encoder
+from retriever.encoding.presets import encoder_for
 from retriever.errors import BadInputError, MissingExtraError
 from retriever.passage import Passage
-from retriever.presets import encoder_for
 from tests.conftest import make_tiny_adapter
 
 # PEFT asks transformers by a name that is going to change.

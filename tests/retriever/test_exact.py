@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retriever import vectors
 from retriever.corpus import Corpus
 from retriever.encoder import Encoder, Progress, Vectors
+from retriever.encoding import vectors
 from retriever.errors import BadInputError, StorageError
-from retriever.exact import ExactIndex, exact_index
 from retriever.index import build_index, open_index
+from retriever.indexing.exact import ExactIndex, exact_index
 from retriever.passage import Passage
 from retriever.search import MODES, Mode, Retriever
 from tests.retriever.stubs import HashEncoder, passages

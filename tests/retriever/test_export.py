@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
 
+from retriever.encoding.presets import encoder_for
 from retriever.errors import BadInputError
-from retriever.export import export_retriever
 from retriever.passage import Passage
-from retriever.presets import encoder_for
 from retriever.registry import Registry
-from retriever.release import faults
+from retriever.trained.export import export_retriever
+from retriever.trained.release import faults
 from tests.retriever.trained import make_run, make_shipped
 
 # PEFT asks transformers by a name that is going to change.

@@ -19,8 +19,8 @@ from chromadb.errors import InternalError
 from retriever.corpus import Corpus
 from retriever.errors import IndexMissingError, RaderError, StorageError
 from retriever.index import build_index, open_index
-from retriever.store import Store
-from retriever.versions import Versions
+from retriever.indexing.store import Store
+from retriever.indexing.versions import Versions
 from tests.retriever.stubs import HashEncoder, passages
 
 ROOT = Path(__file__).parents[2]
@@ -125,7 +125,7 @@ def test_an_index_on_a_full_disk_is_searched_in_a_copy(home: Path, monkeypatch: 
     build_index(home, Corpus(passages(30)), HashEncoder())
     expected = use(home)
     before = {path: path.stat().st_mtime_ns for path in home.rglob("*")}
-    monkeypatch.setattr("retriever.folder._ROOM", 1 << 62)  # more than any disk has
+    monkeypatch.setattr("retriever.indexing.folder._ROOM", 1 << 62)  # more than any disk has
     assert use(home) == expected
     assert {path: path.stat().st_mtime_ns for path in home.rglob("*")} == before
 
@@ -240,11 +240,13 @@ class Permissions:
 KILLED = """
 import sys, time
 from pathlib import Path
-from retriever import build, folder, lexical, vectors
+from retriever.indexing import build, folder
+from retriever import lexical
+from retriever.encoding import vectors
 from retriever.corpus import Corpus
 from retriever.index import build_index
-from retriever.store import Store
-from retriever.versions import Versions
+from retriever.indexing.store import Store
+from retriever.indexing.versions import Versions
 from tests.retriever.stubs import HashEncoder, passages
 
 home, moment, start = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
@@ -345,7 +347,7 @@ def wait_for(path: Path, process: subprocess.Popen[bytes]) -> None:
 BUILT = """
 import sys, time
 from pathlib import Path
-from retriever import vectors
+from retriever.encoding import vectors
 from retriever.corpus import Corpus
 from retriever.index import build_index
 from tests.retriever.stubs import HashEncoder, passages

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from retriever import store
 from retriever.corpus import Corpus
 from retriever.encoder import Vectors
 from retriever.errors import BadInputError, IndexMissingError, IndexServerError, RaderError
 from retriever.index import ChromaServer, build_index, open_index
+from retriever.indexing import store
+from retriever.indexing.store import Store
+from retriever.indexing.upkeep import drop_index, list_indexes
 from retriever.passage import Passage
-from retriever.store import Store
-from retriever.upkeep import drop_index, list_indexes
 from tests.retriever.chroma import Chroma, Proxy, chroma_server, free_port, token_proxy
 from tests.retriever.stubs import HashEncoder, passages
 

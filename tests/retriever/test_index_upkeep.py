@@ -15,9 +15,9 @@ from retriever.corpus import Corpus
 from retriever.encoder import Encoder
 from retriever.errors import BadInputError, IndexDamagedError, IndexMissingError, StorageError
 from retriever.index import ChromaServer, build_index, open_index
-from retriever.upkeep import drop_index, list_indexes
-from retriever.verify import verify_index
-from retriever.versions import Versions
+from retriever.indexing.upkeep import drop_index, list_indexes
+from retriever.indexing.verify import verify_index
+from retriever.indexing.versions import Versions
 from tests.retriever.chroma import Chroma, chroma_server
 from tests.retriever.stubs import HashEncoder, passages
 

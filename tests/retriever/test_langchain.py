@@ -14,7 +14,7 @@ import pytest
 from retriever.corpus import Corpus
 from retriever.encoder import Vectors
 from retriever.errors import BadInputError
-from retriever.exact import exact_index
+from retriever.indexing.exact import exact_index
 from retriever.langchain import LangChainRetriever
 from retriever.search import Retriever
 from tests.retriever.stubs import HashEncoder, passages

@@ -16,10 +16,10 @@ import pytest
 from pydantic import ValidationError
 
 from retriever.encoder import Encoder
+from retriever.encoding.presets import PRESETS, Preset, encoder_for, preset_name
 from retriever.errors import BadInputError, UnreachableError, WeightsError
-from retriever.fetch import PullProgress
-from retriever.hub import snapshot
-from retriever.presets import PRESETS, Preset, encoder_for, preset_name
+from retriever.pulling.fetch import PullProgress
+from retriever.pulling.hub import snapshot
 from tests.conftest import make_tiny_adapter
 
 # PEFT asks transformers by a name that is going to change.

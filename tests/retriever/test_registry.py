@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from retriever.encoder import Encoder
+from retriever.encoding.presets import encoder_for
 from retriever.errors import BadInputError, RaderError, WeightsError
-from retriever.presets import encoder_for
 from retriever.registry import Registry
-from retriever.release import Encode, Release, encode_of, read_release, seal, weights_sha256
+from retriever.trained.release import Encode, Release, encode_of, read_release, seal, weights_sha256
 from tests.retriever.tiny_rerankers import make_cross_encoder
 from tests.retriever.trained import damage, make_run, make_shipped
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from retriever.corpus import Corpus
-from retriever.cross_encoder import CrossEncoderReranker
 from retriever.errors import BadInputError
-from retriever.exact import ExactIndex, exact_index
+from retriever.indexing.exact import ExactIndex, exact_index
 from retriever.passage import Passage
 from retriever.rerank import Scores, below, reranked
+from retriever.reranking.cross_encoder import CrossEncoderReranker
 from retriever.search import MODES, Mode, Retriever
 from tests.retriever.stubs import HashEncoder, passages
 from tests.retriever.tiny_rerankers import make_cross_encoder

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from retriever.cross_encoder import CrossEncoderReranker
 from retriever.errors import BadInputError, WeightsError
 from retriever.passage import Passage
+from retriever.reranking.cross_encoder import CrossEncoderReranker
 from tests.retriever.tiny_rerankers import (
     END,
     PAD,

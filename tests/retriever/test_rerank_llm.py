@@ -12,8 +12,8 @@ import pytest
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
-from retriever.llm_rerank import PASSAGE_CHARS, QUERY_CHARS, LLMReranker, render
 from retriever.passage import Passage
+from retriever.reranking.llm_rerank import PASSAGE_CHARS, QUERY_CHARS, LLMReranker, render
 from tests.scripted import ScriptedServer
 
 PASSAGES = [Passage(id=f"p{row}", title=f"Title {row}", text=f"statement {row}") for row in range(6)]

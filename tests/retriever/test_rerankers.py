@@ -8,10 +8,10 @@ from shutil import copytree
 
 import pytest
 
-from retriever.cross_encoder import CrossEncoderReranker
 from retriever.errors import BadInputError, UnreachableError, WeightsError
 from retriever.passage import Passage
-from retriever.rerankers import RERANKERS, reranker_for
+from retriever.reranking.cross_encoder import CrossEncoderReranker
+from retriever.reranking.rerankers import RERANKERS, reranker_for
 from tests.retriever.tiny_rerankers import make_adapter, make_cross_encoder, make_decoder
 
 # PEFT asks transformers for a property by a name that is about to go.

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from retriever.corpus import Corpus
-from retriever.exact import exact_index
 from retriever.hybrid import interpolate
 from retriever.index import build_index, open_index
+from retriever.indexing.exact import exact_index
 from retriever.passage import Passage
 from retriever.search import MODES, Filters, Mode, Retriever
 from tests.retriever.stubs import HashEncoder

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from retriever.errors import StorageError
-from retriever.index_info import IndexInfo, Serving
-from retriever.versions import Versions
+from retriever.indexing.index_info import IndexInfo, Serving
+from retriever.indexing.versions import Versions
 
 
 def info(name: str, encoder: str = "base") -> IndexInfo:

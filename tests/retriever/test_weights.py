@@ -21,7 +21,7 @@ import pytest
 from pydantic import ValidationError
 
 from retriever.errors import BadInputError, HashMismatchError, StorageError, UnreachableError, WeightsError
-from retriever.manifest import Manifest, ModelFile, WheelSource, shipped_manifest
+from retriever.pulling.manifest import Manifest, ModelFile, WheelSource, shipped_manifest
 from retriever.weights import ModelStore, PullProgress
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +34,7 @@ REVISION = "0123456789abcdef0123456789abcdef01234567"
 PULL = """
 import json, os, signal, sys
 from pathlib import Path
-from retriever.manifest import Manifest
+from retriever.pulling.manifest import Manifest
 from retriever.weights import ModelStore
 home, manifest, die_at = sys.argv[1:]
 stages = []

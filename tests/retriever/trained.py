@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from retriever.registry import Registry, Version
-from retriever.release import RELEASE_FILE, Encode, Release, seal
+from retriever.trained.release import RELEASE_FILE, Encode, Release, seal
 from tests.conftest import make_tiny_adapter
 
 

@@ -43,7 +43,7 @@ def evaluate_retrieval(
     the corpus lacks counts as not found, as in trec_eval, and the report warns.
 
     Args:
-        corpus: What the retrievers search, best by `retriever.exact.exact_index`.
+        corpus: What the retrievers search, best by `retriever.indexing.exact.exact_index`.
         queries: With gold ids.
         retrievers: By the names that the report gives them.
         runs: Others' rankings (`training.evaluation.runs.read_run`), scored and compared beside them.

@@ -19,7 +19,7 @@ from urllib.parse import quote
 import numpy as np
 
 from retriever.errors import BadInputError
-from retriever.versions import storage_errors, write_atomically
+from retriever.files import storage_errors, write_atomically
 
 Ranking = list[tuple[str, float]]  # passage ids with scores, best first
 Run = dict[str, Ranking]  # by query id; a query without hits is not there

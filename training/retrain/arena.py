@@ -79,7 +79,7 @@ class Arena:
 
 def searcher(encoder: Encoder, corpus: Corpus, folder: Path, watch: Watcher) -> Retriever:
     """Exact search by an encoder alone; its vectors are kept in ``folder``."""
-    from retriever.exact import exact_index
+    from retriever.indexing.exact import exact_index
     from retriever.search import Retriever
 
     def encoding(done: int, total: int) -> None:

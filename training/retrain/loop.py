@@ -22,13 +22,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retriever.corpus import Corpus
+from retriever.encoding.loading import file_sha256
 from retriever.errors import BadInputError
-from retriever.loading import file_sha256
+from retriever.files import write_atomically
 from retriever.queries import read_queries
 from retriever.registry import Registry
-from retriever.release import Release, encode_of, seal
-from retriever.training_output import TrainingOutput
-from retriever.versions import write_atomically
+from retriever.trained.release import Release, encode_of, seal
+from retriever.trained.training_output import TrainingOutput
 from training.leakage.benchmarks import Benchmark
 from training.leakage.watch import Watch
 from training.retrain.arena import Arena, as_benchmark, searcher

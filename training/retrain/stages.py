@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from retriever.loading import file_sha256
-from retriever.versions import write_atomically
+from retriever.encoding.loading import file_sha256
+from retriever.files import write_atomically
 from training.trainers.run_folder import alone_in
 
 

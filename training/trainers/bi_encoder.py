@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from retriever.corpus import Corpus
 from retriever.encoder import Encoder
-from retriever.presets import encoder_for
+from retriever.encoding.presets import encoder_for
 from training.trainers import model as train_model
 from training.trainers.config import RetrieverTraining as Config
 from training.trainers.data import read_pair

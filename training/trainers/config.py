@@ -14,9 +14,9 @@ from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from retriever.encoding.loading import Pooling
 from retriever.errors import BadInputError
 from retriever.jsonl import reasons
-from retriever.loading import Pooling
 from retriever.mathtext import Latex
 
 Share = float  # of a query type: how often an epoch sees each of its rows

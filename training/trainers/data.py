@@ -17,9 +17,9 @@ import numpy as np
 from pydantic import ValidationError
 
 from retriever.corpus import Corpus
+from retriever.encoding.loading import file_sha256
 from retriever.errors import BadInputError
 from retriever.jsonl import reasons, rows
-from retriever.loading import file_sha256
 from training.trainers.config import Training
 from training.triples.records import FILES, Triple
 

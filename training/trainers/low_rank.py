@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from retriever.loading import open_torch
+from retriever.encoding.loading import open_torch
 from training.trainers.config import Lora
 
 if TYPE_CHECKING:

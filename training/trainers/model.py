@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from retriever.encoding.loading import Recipe, open_torch, quiet_peft
+from retriever.encoding.presets import ENCODER_FILE, PRESETS, preset_name
 from retriever.errors import MissingExtraError
-from retriever.loading import Recipe, open_torch, quiet_peft
-from retriever.presets import ENCODER_FILE, PRESETS, preset_name
 from training.trainers.config import Lora, Training
 from training.trainers.config import RetrieverTraining as Config
 from training.trainers.low_rank import nearest

@@ -3,8 +3,8 @@
 report = train_reranker(RerankerTraining(base="cross-encoder/…"), "triples", corpus, "out", home=home)
 
 Paper, section "The method": pointwise scores, the retriever's loss over listed negatives alone. A decoder
-gets a linear head on its last token and reads "query: … document: … EOS" (`retriever.pair_model`). Its
-adapter is left in OUT/adapter, its head with it; of other cross-encoders the whole model in OUT/model.
+gets a linear head on its last token and reads "query: … document: … EOS" (`pair_model`). Its adapter
+is left in OUT/adapter, its head with it; of other cross-encoders the whole model in OUT/model.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from retriever.corpus import Corpus
 from retriever.errors import BadInputError
-from retriever.pair_model import POINTWISE, PairRecipe
-from retriever.rerankers import base_folder
+from retriever.reranking.pair_model import POINTWISE, PairRecipe
+from retriever.reranking.rerankers import base_folder
 from training.trainers import model as train_model
 from training.trainers.config import RerankerTraining as Config
 from training.trainers.data import TripleSet, folder_hash, read_pair
@@ -39,7 +39,7 @@ def train_reranker(
     notes: dict[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Train, and leave OUT/adapter or OUT/model, which `retriever.rerankers.reranker_for` loads.
+    """Train, and leave OUT/adapter or OUT/model, which `retriever.reranking.rerankers.reranker_for` loads.
 
     Arguments, result and errors are those of `bi_encoder.train_retriever`; rows without a negative
     are left out, and counted.

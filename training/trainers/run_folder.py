@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from retriever.errors import BadInputError, StorageError
+from retriever.files import STORAGE_REMEDY, storage_errors, write_atomically
 from retriever.locks import alone
-from retriever.versions import STORAGE_REMEDY, storage_errors, write_atomically
 
 RUN, LOSS, PICTURE, CHECKPOINTS = "run.json", "loss.jsonl", "loss.svg", "checkpoints"
 _PACKAGES = ("torch", "transformers", "sentence-transformers", "peft", "accelerate", "datasets")

@@ -13,9 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from retriever.encoding.loading import open_torch, quiet_peft
+from retriever.encoding.presets import ENCODER_FILE, encoder_for
 from retriever.errors import BadInputError
-from retriever.loading import open_torch, quiet_peft
-from retriever.presets import ENCODER_FILE, encoder_for
 from training.trainers.model import save_adapter
 
 _MIX = "average"

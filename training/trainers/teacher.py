@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retriever.corpus import Corpus
-from retriever.cross_encoder import CrossEncoderReranker
-from retriever.versions import storage_errors
+from retriever.files import storage_errors
+from retriever.reranking.cross_encoder import CrossEncoderReranker
 from training.trainers.config import Distillation
 from training.trainers.data import TripleSet
 

@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from agent.feedback import FeedbackLog, beside, with_feedback
 from agent.records import Trajectory
+from retriever.encoding.loading import file_sha256
 from retriever.errors import BadInputError
 from retriever.jsonl import REMEDY, Row, reasons, rows, shown, unreadable
-from retriever.loading import file_sha256
 from training.trajectories.labelled import labelled_trajectories
 from training.trajectories.written import written_trajectories
 

@@ -22,8 +22,8 @@ from pathlib import Path
 
 from retriever.corpus import Corpus
 from retriever.errors import BadInputError
+from retriever.files import storage_errors, write_atomically
 from retriever.locks import alone
-from retriever.versions import storage_errors, write_atomically
 from training.proofs.files import write_whole
 from training.trajectories.files import TrajectoryFiles
 from training.triples.ledger import Ledger

@@ -115,7 +115,7 @@ def _told(info: IndexInfo, corpus: Corpus, seconds: float) -> str:
 
 
 def _list(studio: Studio) -> tuple[list[dict[str, Any]], str]:
-    from retriever.upkeep import list_indexes
+    from retriever.indexing.upkeep import list_indexes
 
     found = list_indexes(studio.settings.home, server=studio.chroma)
     lines = [
@@ -126,14 +126,14 @@ def _list(studio: Studio) -> tuple[list[dict[str, Any]], str]:
 
 
 def _drop(studio: Studio, name: str, force: bool) -> tuple[dict[str, Any], str]:
-    from retriever.upkeep import drop_index
+    from retriever.indexing.upkeep import drop_index
 
     gone = drop_index(studio.settings.home, name, force=force, server=studio.chroma)
     return gone.model_dump(mode="json"), f"removed the index {gone.name[:12]} ({gone.count:,} passages)"
 
 
 def _verify(studio: Studio) -> tuple[dict[str, Any], str]:
-    from retriever.verify import verify_index
+    from retriever.indexing.verify import verify_index
 
     report = verify_index(studio.settings.home, studio.encoder, server=studio.chroma)
     text = (

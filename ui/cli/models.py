@@ -94,7 +94,7 @@ def models_export(
     as_json: JsonFlag = False,
 ) -> None:
     """Write a trained retriever as a folder that SentenceTransformer(DIR) loads, with the same vectors."""
-    from retriever.export import export_retriever
+    from retriever.trained.export import export_retriever
     from ui.encoders import choose
     from ui.settings import load_settings
 
@@ -118,8 +118,8 @@ def models_remove(
     as_json: JsonFlag = False,
 ) -> None:
     """Remove a trained model and its index."""
+    from retriever.indexing.upkeep import drop_index, list_indexes
     from retriever.registry import Registry
-    from retriever.upkeep import drop_index, list_indexes
     from ui.assemble import Studio
     from ui.settings import load_settings
 

@@ -139,7 +139,7 @@ def _config(
 
 def _corpus(studio: Studio, files: list[str] | None, skip_bad: bool) -> Corpus:
     """The corpora named as one, else the passages that are indexed, else what ships."""
-    from retriever.follow import indexed_corpus, serving_index
+    from retriever.indexing.follow import indexed_corpus, serving_index
     from retriever.sources import collect_corpus, default_corpus
     from training.triples.corpora import merged
 

@@ -198,8 +198,8 @@ def _helpers(
     studio: Studio, corpora: Sequence[Corpus], mine: Sequence[str], lexical: bool, kept: Path | None
 ) -> Helpers:
     """Retrievers that mine and the model that writes, as far as they are wanted."""
+    from retriever.encoding.vectors import passage_vectors
     from retriever.lexical import LexicalIndex
-    from retriever.vectors import passage_vectors
     from training.triples.corpora import merged
     from training.triples.llm_queries import QueryWriter
     from training.triples.negatives import by_search, by_words, cosine_of

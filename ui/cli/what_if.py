@@ -27,7 +27,7 @@ def compared(
         The sums, and lines that tell people of them.
     """
     from agent.what_if import summed, what_if
-    from retriever.versions import write_atomically
+    from retriever.files import write_atomically
     from ui.retrieval import Retrieval
 
     settings = with_agent(settings, retriever=retriever)

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote
 
-from retriever.index_info import IndexStatus
-from retriever.promotions import Act, Event
-from retriever.release import Kind
+from retriever.indexing.index_info import IndexStatus
+from retriever.trained.promotions import Act, Event
+from retriever.trained.release import Kind
 from retriever.weights import ModelStatus
 from ui.models.shelf import Shelf
 from ui.page import markup

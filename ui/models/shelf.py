@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from retriever.errors import RaderError
-from retriever.index_info import IndexStatus
-from retriever.promotions import Event
+from retriever.indexing.index_info import IndexStatus
+from retriever.indexing.upkeep import list_indexes
 from retriever.registry import Registry
-from retriever.release import Kind
-from retriever.upkeep import list_indexes
+from retriever.trained.promotions import Event
+from retriever.trained.release import Kind
 from retriever.weights import ModelStatus
 from ui.retrieval import Retrieval
 from ui.settings import Settings

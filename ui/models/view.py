@@ -13,7 +13,7 @@ import gradio as gr
 
 from retriever.errors import RaderError
 from retriever.registry import Registry
-from retriever.release import Kind
+from retriever.trained.release import Kind
 from ui.models import render
 from ui.models.shelf import Shelf, card_of, look
 from ui.page.frame import QUIET

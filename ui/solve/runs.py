@@ -20,8 +20,8 @@ from agent.given import Given
 from agent.records import Problem
 from agent.solve import Solver
 from retriever.errors import BadInputError, RaderError
+from retriever.files import storage_errors
 from retriever.locks import take
-from retriever.versions import storage_errors
 from ui.solve.choices import Choices
 from ui.solve.conversations import Conversations, Exchange, State
 from ui.solve.queue import RUNS, Queue, Ticket

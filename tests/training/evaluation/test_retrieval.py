@@ -12,7 +12,7 @@ import pytest
 
 from retriever.corpus import Corpus
 from retriever.errors import BadInputError
-from retriever.exact import exact_index
+from retriever.indexing.exact import exact_index
 from retriever.passage import Passage
 from retriever.queries import Query
 from retriever.rerank import Scores

@@ -9,7 +9,7 @@ from typing import Any
 from agent.records import Trajectory
 from retriever.corpus import Corpus
 from retriever.encoder import Encoder
-from retriever.follow import follow
+from retriever.indexing.follow import follow
 from retriever.passage import Passage
 from tests.training.samples import looked_up, step, trajectory
 from training.retrain.loop import RetrainConfig, Tools
@@ -116,6 +116,6 @@ def tools(home: Path, old: Path, serving: str = "") -> Tools:
 
 
 def _encoder(name: str, home: Path) -> Encoder:
-    from retriever.presets import encoder_for
+    from retriever.encoding.presets import encoder_for
 
     return encoder_for(name, home, backend="torch", usual_passage_tokens=128)

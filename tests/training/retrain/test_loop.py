@@ -14,7 +14,7 @@ from retriever.errors import BadInputError
 from retriever.index import build_index, open_index
 from retriever.queries import Query, read_queries
 from retriever.registry import Registry
-from retriever.release import read_release
+from retriever.trained.release import read_release
 from tests.training.retrain.samples import SUBJECTS, WORLD, config, solved_problems, tools
 from tests.training.samples import lines, write
 from training.retrain.gate import QuerySet

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from retriever.encoder import Encoder
+from retriever.encoding.loading import open_torch
+from retriever.encoding.presets import encoder_for
 from retriever.errors import BadInputError
-from retriever.loading import open_torch
-from retriever.presets import encoder_for
 from tests.conftest import make_tiny_adapter
 from tests.training.trainers.tiny import make_corpus, make_triples, recipe, write
 from training.trainers.bi_encoder import train_retriever

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from retriever.encoding.presets import encoder_for
 from retriever.errors import BadInputError
-from retriever.presets import encoder_for
 from tests.training.trainers.tiny import make_corpus, make_triples, write
 from training.trainers.config import RerankerTraining, RetrieverTraining, load_config
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from retriever.errors import BadInputError
-from retriever.rerankers import reranker_for
+from retriever.reranking.rerankers import reranker_for
 from tests.retriever.tiny_rerankers import END, make_cross_encoder, make_decoder
 from tests.training.trainers.tiny import make_corpus, make_triples, reranker_recipe, write
 from training.trainers import reranker

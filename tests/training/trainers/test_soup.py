@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from retriever.encoder import Encoder
+from retriever.encoding.loading import open_torch
+from retriever.encoding.presets import encoder_for
 from retriever.errors import BadInputError
-from retriever.loading import open_torch
-from retriever.presets import encoder_for
 from tests.training.trainers.tiny import make_corpus, make_triples, recipe
 from training.trainers.bi_encoder import train_retriever
 from training.trainers.soup import average_adapters

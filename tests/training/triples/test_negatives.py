@@ -10,7 +10,7 @@ import pytest
 
 from retriever.corpus import Corpus
 from retriever.encoder import Encoder
-from retriever.exact import exact_index
+from retriever.indexing.exact import exact_index
 from retriever.lexical import LexicalIndex
 from retriever.passage import Passage
 from retriever.search import Retriever

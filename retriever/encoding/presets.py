@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
+from retriever.encoding.loading import Dtype, Pooling
 from retriever.errors import BadInputError, WeightsError
-from retriever.hub import REPOSITORY, Listener, snapshot
-from retriever.loading import Dtype, Pooling
-from retriever.release import ENCODER_FILE, encode_of, read_release, weights_sha256
+from retriever.pulling.hub import REPOSITORY, Listener, snapshot
+from retriever.trained.release import ENCODER_FILE, encode_of, read_release, weights_sha256
 
 if TYPE_CHECKING:
-    from retriever.backends import Backend
     from retriever.encoder import Encoder
+    from retriever.encoding.backends import Backend
 
 __all__ = [
     "ENCODER_FILE",

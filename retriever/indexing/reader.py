@@ -10,15 +10,15 @@ from functools import cached_property, lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from retriever.backend import Backend
 from retriever.encoder import Vectors
-from retriever.faults import damaged, reading
+from retriever.files import storage_errors
 from retriever.filters import Where, checked, lets_nothing_through
-from retriever.index_info import IndexInfo
+from retriever.indexing.backend import Backend
+from retriever.indexing.faults import damaged, reading
+from retriever.indexing.index_info import IndexInfo
+from retriever.indexing.rows import Rows, replacing, write_rows
 from retriever.lexical import LexicalIndex
 from retriever.passage import Passage
-from retriever.rows import Rows, replacing, write_rows
-from retriever.versions import storage_errors
 
 _SPARE = 16  # hits asked for beyond k, so that ties at the cut are broken by id and not by chance
 _FILTERS = 64  # whose ids are remembered

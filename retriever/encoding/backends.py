@@ -14,8 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from retriever.encoding.loading import Recipe, open_torch
 from retriever.errors import BadInputError, MissingExtraError
-from retriever.loading import Recipe, open_torch
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -72,7 +72,7 @@ def open_model(
     with _ONE_AT_A_TIME:
         if backend == "torch":
             return open_torch(recipe, device or best_device())
-        from retriever.onnx_model import replace
+        from retriever.encoding.onnx_model import replace
 
         model = open_torch(recipe, "cpu")
         replace(model, cache / _key(recipe, backend) if cache else None, int8=backend == "onnx-int8")

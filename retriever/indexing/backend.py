@@ -1,4 +1,4 @@
-"""What a place for indexes has to offer; there are two, `retriever.folder` and `retriever.server`."""
+"""What a place for indexes has to offer. There are two: a folder and a Chroma server."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from retriever.encoder import Vectors
-from retriever.index_info import IndexInfo
+from retriever.indexing.index_info import IndexInfo
+from retriever.indexing.rows import Rows
+from retriever.indexing.store import Store
+from retriever.indexing.versions import Versions
 from retriever.passage import Passage
-from retriever.rows import Rows
-from retriever.store import Store
-from retriever.versions import Versions
 
 
 class Opened(NamedTuple):

@@ -22,8 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from retriever.encoder import Encoder, Progress, Vectors
+from retriever.files import storage_errors
 from retriever.passage import Passage
-from retriever.versions import storage_errors
 
 CHUNK = 256  # passages encoded and written at once: what a killed run loses at most
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from retriever.errors import StorageError
-from retriever.manifest import HubSource, ModelEntry, ModelFile
+from retriever.pulling.manifest import HubSource, ModelEntry, ModelFile
 
 Stage = Literal["wait", "download", "join", "verify"]
 T = TypeVar("T")

@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from retriever.cross_encoder import CrossEncoderReranker
 from retriever.errors import BadInputError, WeightsError
-from retriever.hub import REPOSITORY, Listener, snapshot
+from retriever.pulling.hub import REPOSITORY, Listener, snapshot
+from retriever.reranking.cross_encoder import CrossEncoderReranker
 
 # A LoRA adapter with its head over Qwen2.5-7B-Instruct; its adapter_config.json names the base.
 RERANKERS = {"rader-reranker-7b": "Raderspace/reranker_Qwen25_7B_NuminaMath_MATH_allquerytypes"}

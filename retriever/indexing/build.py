@@ -16,16 +16,16 @@ from pathlib import Path
 
 import numpy as np
 
-from retriever.backend import Backend
 from retriever.corpus import Corpus
 from retriever.encoder import Encoder, Progress
+from retriever.encoding.vectors import passage_vectors
 from retriever.errors import IndexMissingError
-from retriever.faults import writing
-from retriever.index_info import SCHEMA, IndexInfo, fingerprint
+from retriever.indexing.backend import Backend
+from retriever.indexing.faults import writing
+from retriever.indexing.index_info import SCHEMA, IndexInfo, fingerprint
+from retriever.indexing.rows import VECTORS, Rows, crc32, replacing, write_rows
+from retriever.indexing.store import DAMAGE
 from retriever.lexical import LexicalIndex
-from retriever.rows import VECTORS, Rows, crc32, replacing, write_rows
-from retriever.store import DAMAGE
-from retriever.vectors import passage_vectors
 
 _AT_ONCE = 1000  # passages looked up at once in the version before
 

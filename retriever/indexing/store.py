@@ -24,9 +24,9 @@ from chromadb.errors import ChromaError, InternalError, NotFoundError
 
 from retriever.encoder import Vectors
 from retriever.filters import TAG, Where, filter_of
+from retriever.indexing.rows import Rows
 from retriever.passage import Passage
 from retriever.quiet import ignoring
-from retriever.rows import Rows
 
 __all__ = ["ChromaError", "Store", "connect", "copy_folder", "create", "find", "open_folder", "settle"]
 

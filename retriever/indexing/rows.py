@@ -27,8 +27,8 @@ import numpy as np
 import numpy.typing as npt
 
 from retriever.encoder import Vectors
+from retriever.files import sync
 from retriever.passage import Passage
-from retriever.versions import sync
 
 VECTORS = "vectors.npy"
 _KEPT = 50_000  # passages kept as objects once they were asked for

@@ -17,12 +17,12 @@ import numpy.typing as npt
 
 from retriever.corpus import Corpus
 from retriever.encoder import Encoder, Progress, Vectors
+from retriever.encoding.vectors import PassageVectors, passage_vectors
 from retriever.errors import BadInputError
 from retriever.filters import Where, checked
-from retriever.index_info import SCHEMA, IndexInfo, fingerprint
+from retriever.indexing.index_info import SCHEMA, IndexInfo, fingerprint
 from retriever.lexical import LexicalIndex, best_rows
 from retriever.passage import Passage
-from retriever.vectors import PassageVectors, passage_vectors
 
 _ROUNDING = 1e-5  # more than a sum of 32-bit products can be off
 

@@ -18,9 +18,9 @@ from typing import Any
 
 from filelock import FileLock
 
-from retriever import fetch
 from retriever.errors import UnreachableError, WeightsError
-from retriever.fetch import PullProgress, SourceError
+from retriever.pulling import fetch
+from retriever.pulling.fetch import PullProgress, SourceError
 
 REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 # What a model reads; sources, pickled weights and other formats of the same weights stay where they are.

@@ -20,8 +20,8 @@ from typing import IO
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from retriever.fetch import POLL_SECONDS, Job, SourceError, is_storage_errno, write_atomically
-from retriever.manifest import ModelFile, WheelSource, same_project
+from retriever.pulling.fetch import POLL_SECONDS, Job, SourceError, is_storage_errno, write_atomically
+from retriever.pulling.manifest import ModelFile, WheelSource, same_project
 
 _AT_ONCE = 4
 _CHUNK = 1 << 20

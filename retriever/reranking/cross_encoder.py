@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from retriever.encoding.loading import file_sha256
 from retriever.errors import BadInputError
-from retriever.loading import file_sha256
-from retriever.pair_model import POINTWISE, PairRecipe
 from retriever.passage import Passage
 from retriever.rerank import Scores
+from retriever.reranking.pair_model import POINTWISE, PairRecipe
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
@@ -39,7 +39,7 @@ class CrossEncoderReranker:
         adapter: Folder of a LoRA adapter whose base is ``path``, its head among the modules it saved; then
             ``path`` may be a plain language model.
         template: Chat template (Jinja) that writes a pair from the roles query and document. None takes the
-            folder's own, and RaDeR's (`retriever.pair_model.POINTWISE`) where a decoder's folder has none.
+            folder's own, and RaDeR's (`POINTWISE` in `pair_model`) where a decoder's folder has none.
         max_tokens: Read at most so many tokens of a pair, or as many as the model can where that is less.
         device: A torch device; None takes the best there is.
         batch_size: Pairs in one forward pass.

@@ -14,10 +14,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from retriever.encoding.loading import Dtype, Pooling, file_sha256
 from retriever.errors import RaderError, WeightsError
+from retriever.files import storage_errors, write_atomically
 from retriever.jsonl import reasons, shown
-from retriever.loading import Dtype, Pooling, file_sha256
-from retriever.versions import storage_errors, write_atomically
 
 RELEASE_FILE = "rader.json"
 # What a trainer leaves beside an adapter: keywords of `Encoder` that are otherwise than its base's.

@@ -15,7 +15,6 @@ Every encoder has a version that serves, so that the base and a trained retrieve
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -24,9 +23,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from retriever.errors import StorageError
-from retriever.index_info import IndexInfo, Serving
-
-STORAGE_REMEDY = "Make room and check its permissions, or set RADER_HOME to another folder"
+from retriever.files import storage_errors, write_atomically
+from retriever.indexing.index_info import IndexInfo, Serving
 
 
 class Versions:
@@ -181,33 +179,3 @@ def _info(path: Path) -> IndexInfo | None:
         return IndexInfo.model_validate_json(path.read_bytes())
     except (OSError, ValidationError):
         return None
-
-
-@contextmanager
-def storage_errors(folder: Path) -> Iterator[None]:
-    """Turn an OSError into a StorageError that names the folder."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise StorageError(f"cannot write to {folder}: {reason}", STORAGE_REMEDY) from error
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file whole or not at all, also when the power fails."""
-    draft = path.with_name(path.name + ".tmp")
-    with draft.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-
-
-def sync(folder: Path) -> None:
-    """See to it that a folder's files are on the disk, also when the power fails."""
-    for path in (folder, *folder.rglob("*")):
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

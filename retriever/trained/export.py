@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retriever.errors import BadInputError
-from retriever.release import Encode, Release, read_release, seal
-from retriever.versions import storage_errors
+from retriever.files import storage_errors
+from retriever.trained.release import Encode, Release, read_release, seal
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -62,8 +62,8 @@ def export_retriever(name: str | Path, folder: Path, home: str | Path) -> Releas
         WeightsError: It is damaged, or no encoder.
         StorageError: The folder cannot be written to.
     """
-    from retriever.loading import open_torch
-    from retriever.presets import encoder_for
+    from retriever.encoding.loading import open_torch
+    from retriever.encoding.presets import encoder_for
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BadInputError(f"{folder} is there already", "Name a new folder")

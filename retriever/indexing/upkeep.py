@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from retriever.backend import Backend
 from retriever.errors import BadInputError
 from retriever.index import ChromaServer, backend_of
-from retriever.index_info import IndexStatus, Serving, State
+from retriever.indexing.backend import Backend
+from retriever.indexing.index_info import IndexStatus, Serving, State
 
 
 def list_indexes(home: str | Path, *, server: ChromaServer | None = None) -> list[IndexStatus]:

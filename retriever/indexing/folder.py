@@ -10,14 +10,15 @@ import weakref
 from contextlib import closing
 from pathlib import Path
 
-from retriever.backend import Donor, Opened
 from retriever.errors import RaderError
-from retriever.faults import damaged, reading
-from retriever.index_info import IndexInfo
-from retriever.reader import Index
-from retriever.rows import VECTORS, Rows, crc32
-from retriever.store import DAMAGE, DATABASE, copy_folder, open_folder, settle
-from retriever.versions import Versions, sync
+from retriever.files import sync
+from retriever.indexing.backend import Donor, Opened
+from retriever.indexing.faults import damaged, reading
+from retriever.indexing.index_info import IndexInfo
+from retriever.indexing.reader import Index
+from retriever.indexing.rows import VECTORS, Rows, crc32
+from retriever.indexing.store import DAMAGE, DATABASE, copy_folder, open_folder, settle
+from retriever.indexing.versions import Versions
 
 _WORN = 0.2  # deleted rows to living ones from which on a graph is made anew, since they slow it down
 _DRAFT = "chroma.part-"

@@ -9,10 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from retriever.encoding.loading import file_sha256, first_line
 from retriever.errors import BadInputError, RaderError, WeightsError
 from retriever.jsonl import shown, unreadable
-from retriever.loading import file_sha256, first_line
-from retriever.release import Encode, Form, Kind, encode_of, faults, marks_of, read_release, weights_sha256
+from retriever.trained.release import (
+    Encode,
+    Form,
+    Kind,
+    encode_of,
+    faults,
+    marks_of,
+    read_release,
+    weights_sha256,
+)
 
 _FOLDERS: tuple[Form, ...] = ("adapter", "model")
 _SUFFIXES = frozenset({".safetensors", ".json", ".txt", ".model", ".jinja", ".md"})  # nothing that runs
@@ -88,7 +97,7 @@ class TrainingOutput:
 
     def base_fingerprint(self, home: Path) -> str:
         """sha256 of the weights of an adapter's base; empty where they are not here."""
-        from retriever.presets import base_fingerprint
+        from retriever.encoding.presets import base_fingerprint
 
         with suppress(RaderError):
             return base_fingerprint(self.folder, home) if self.form == "adapter" else ""

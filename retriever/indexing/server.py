@@ -26,13 +26,13 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from retriever.backend import Donor, Opened
 from retriever.errors import BadInputError
-from retriever.faults import damaged, reading, server_errors
-from retriever.index_info import IndexInfo, Serving
-from retriever.rows import Rows
-from retriever.store import Store, connect, create, find
-from retriever.versions import Versions
+from retriever.indexing.backend import Donor, Opened
+from retriever.indexing.faults import damaged, reading, server_errors
+from retriever.indexing.index_info import IndexInfo, Serving
+from retriever.indexing.rows import Rows
+from retriever.indexing.store import Store, connect, create, find
+from retriever.indexing.versions import Versions
 
 _VERSION, _POINTER = "rader-index-", "rader-serves-"
 

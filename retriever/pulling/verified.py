@@ -9,8 +9,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, RootModel, ValidationError
 
 from retriever.errors import HashMismatchError
-from retriever.fetch import Job, write_atomically
-from retriever.manifest import ModelFile
+from retriever.pulling.fetch import Job, write_atomically
+from retriever.pulling.manifest import ModelFile
 
 _CHUNK = 1 << 22
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 
 from retriever.errors import IndexDamagedError, IndexServerError, RaderError, StorageError
-from retriever.store import DAMAGE, REFUSALS, ChromaError
-from retriever.versions import STORAGE_REMEDY
+from retriever.files import STORAGE_REMEDY
+from retriever.indexing.store import DAMAGE, REFUSALS, ChromaError
 
 REBUILD = "Run: rader index"
 _GONE = 404

@@ -9,9 +9,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from retriever.errors import WeightsError
+from retriever.files import write_atomically
 from retriever.jsonl import shown
-from retriever.release import Kind
-from retriever.versions import write_atomically
+from retriever.trained.release import Kind
 
 Act = Literal["promote", "rollback", "remove"]
 _FILE = "promoted.json"

@@ -1,0 +1,1 @@
+"""The parts of an encoder: its backends, its weights as a model, encoders by name, kept vectors."""

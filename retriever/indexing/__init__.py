@@ -1,0 +1,1 @@
+"""The parts of the index: places, builds, versions, rows; `retriever.index` is what others use."""
