@@ -181,17 +181,23 @@ def _lay_out_box() -> gr.Textbox:
 def _lay_out_choices(defaults: AgentConfig, about: str) -> Chooser:
     with gr.Accordion("How to solve", open=False, elem_id="rd-settings") as panel:
         choices: list[Any] = [(f"{name}: {text}", key) for key, (name, text) in STRATEGIES.items()]
-        strategy = gr.Radio(choices, value="steps", label="Strategy")
+        unknown: dict[str, Any] = {"interactive": False}  # until it is: what was chosen would be undone
+        strategy = gr.Radio(choices, value="steps", label="Strategy", **unknown)
         with gr.Row():
             most = {"depth": max(16, defaults.depth), "hits": max(10, defaults.hits)}
-            depth = gr.Slider(1, most["depth"], defaults.depth, step=1, label="Most thoughts", min_width=240)
-            hits = gr.Slider(
-                1, most["hits"], defaults.hits, step=1, label="Theorems per look-up", min_width=240
-            )
+            number: dict[str, Any] = {"step": 1, "min_width": 240, **unknown}
+            depth = gr.Slider(1, most["depth"], defaults.depth, label="Most thoughts", **number)
+            hits = gr.Slider(1, most["hits"], defaults.hits, label="Theorems per look-up", **number)
         with gr.Row():
-            sources = gr.Dropdown([], multiselect=True, label="Search in", info="Nothing chosen: everything")
-            retriever = gr.Dropdown(_retrievers(ALL_RETRIEVERS), label="Retriever", value=defaults.retriever)
-            model = gr.Dropdown([], label="Language model")
+            everywhere: dict[str, Any] = {
+                "multiselect": True,
+                "info": "Nothing chosen: everything",
+                **unknown,
+            }
+            sources = gr.Dropdown([], label="Search in", **everywhere)
+            names = _retrievers(ALL_RETRIEVERS)
+            retriever = gr.Dropdown(names, label="Retriever", value=defaults.retriever, **unknown)
+            model = gr.Dropdown([], label="Language model", **unknown)
         if about:
             gr.HTML(f'<p class="rd-about">{markup.escape(markup.clean(about))}</p>')
     return Chooser(panel, strategy, depth, hits, sources, retriever, model)
@@ -201,16 +207,18 @@ def offered(chooser: Chooser, offer: Offer, choices: Choices) -> dict[Any, Any]:
     """What the chooser's parts offer, and what is chosen of it."""
     named = choices.strategy if choices.strategy in STRATEGIES else "steps"
     model = choices.model or next(iter(offer.models), None)
+    sources, models = offer.sources, offer.models
+    known: dict[str, Any] = {"interactive": True}
     return {
         chooser.panel: gr.Accordion(label=summary(named, choices.retriever, model)),
-        chooser.strategy: gr.Radio(value=named),
-        chooser.depth: gr.Slider(value=choices.depth),
-        chooser.hits: gr.Slider(value=choices.hits),
+        chooser.strategy: gr.Radio(value=named, **known),
+        chooser.depth: gr.Slider(value=choices.depth, **known),
+        chooser.hits: gr.Slider(value=choices.hits, **known),
         chooser.sources: gr.Dropdown(
-            list(offer.sources), value=list(choices.sources), visible=len(offer.sources) > 1
+            list(sources), value=list(choices.sources), visible=len(sources) > 1, **known
         ),
-        chooser.retriever: gr.Dropdown(_retrievers(offer.retrievers), value=choices.retriever),
-        chooser.model: gr.Dropdown(list(offer.models), value=model, visible=len(offer.models) > 0),
+        chooser.retriever: gr.Dropdown(_retrievers(offer.retrievers), value=choices.retriever, **known),
+        chooser.model: gr.Dropdown(list(models), value=model, visible=len(models) > 0, **known),
     }
 
 

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from agent.state import AgentConfig
 from tests.scripted import Script, ScriptedServer
@@ -147,6 +147,21 @@ def test_a_follow_up_sees_the_conversation_and_a_new_one_does_not(site: Site) ->
     site.ask("Anew")
     expect(page.locator(".rd-result")).to_have_count(1)
     assert len(site.server.requests[-1]["messages"]) == 2
+
+
+def test_nothing_can_be_chosen_before_the_page_knows_who_asks(site: Site) -> None:
+    page = site.page
+    held: list[Route] = []
+    page.route("**/queue/join?*", lambda route: held.append(route))  # noqa: PLW0108
+    page.reload()
+    page.locator("#rd-settings button").first.click()
+    expect(page.get_by_role("radio", name="No look-up: solves")).to_be_disabled()
+    expect(page.get_by_label("Retriever", exact=True)).to_be_disabled()
+    for route in held:
+        route.continue_()
+    page.unroute("**/queue/join?*")
+    page.get_by_role("radio", name="No look-up: solves").check()
+    expect(page.locator("#rd-settings")).to_contain_text("How to solve: no look-up")
 
 
 def test_stop_and_a_closed_tab_stop_the_model(site: Site) -> None:
