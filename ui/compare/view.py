@@ -145,21 +145,22 @@ class Compare:
     ) -> AsyncIterator[Screen]:
         """The screens of a comparison, until it is complete or the visitor asks for another.
 
-        Gold's box says ``named`` so far. Its value is written only where that is not what is shown: whatever
-        is written there counts as a change, and many such would ask for one comparison after another.
+        Gold's box says ``named`` so far. It is written to only where it would say or offer something else:
+        whatever is written there counts as a change, and each change asks the server once more.
         """
         visit.turn += 1
-        turn = visit.turn
+        turn, offered = visit.turn, None
         try:
             gold = await self._search.gold(asked.gold)
             visit.asked = asked = asked.model_copy(update={"gold": gold.names})
             async for comparison in self._search.compare(asked, gold):
                 if visit.turn != turn:
                     return
-                box: dict[str, Any] = {"choices": _offers(gold, comparison)}
+                before, offered = offered, _offers(gold, comparison)
+                box: dict[str, Any] = {} if offered == before else {"choices": offered}
                 if named != asked.gold:
                     box["value"], named = list(asked.gold), asked.gold
-                yield _screen(asked, gold, comparison, gr.Dropdown(**box))
+                yield _screen(asked, gold, comparison, gr.Dropdown(**box) if box else gr.skip())
         except RaderError as error:
             yield _refused(error)
 
