@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.cancelling import to_its_end
+from agent.tasks import to_its_end
 from retriever.errors import StorageError
 
 if TYPE_CHECKING:

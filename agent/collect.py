@@ -14,6 +14,7 @@ from agent.errors import ServerDownError
 from agent.events import Finished
 from agent.records import Trajectory
 from agent.solve import Solver
+from agent.tasks import first_error
 from retriever.errors import RaderError, StorageError
 
 TRIES = 6  # of an attempt whose server is down, with waits of 1, 2, 4 … 30 s between them
@@ -46,12 +47,10 @@ async def collect(
     made_with = {attempt.strategy: solver.fingerprints(attempt.strategy) for attempt in attempts}
     work = Work(collection, attempts, made_with, retry_failed=retry_failed, progress=progress)
     missing = iter(work.missing)
-    try:
+    with first_error():
         async with asyncio.TaskGroup() as group:
             for _ in range(parallel):  # workers that share one iterator
                 group.create_task(_work(missing, solver, collection, work))
-    except* RaderError as errors:
-        raise errors.exceptions[0] from None
     return work.counts()
 
 

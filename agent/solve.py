@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.cancelling import to_its_end
 from agent.checkpoints import open_checkpoints
 from agent.events import Event, Finished
 from agent.given import Given
@@ -31,6 +30,7 @@ from agent.state import (
     config_fingerprint,
     parse_strategy,
 )
+from agent.tasks import to_its_end
 from retriever.errors import BadInputError, RaderError, StorageError
 
 if TYPE_CHECKING:

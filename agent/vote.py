@@ -18,8 +18,8 @@ from agent.answers import boxed, grade
 from agent.grading import equal
 from agent.nodes import Tools, Update
 from agent.state import AgentState, SampleConfig, Sampled, SearchState
+from agent.tasks import first_error
 from agent.tree import ROOT, Rollout, StepRecord, Tree, settled
-from retriever.errors import RaderError
 
 COMPARE_SECONDS = 5.0  # for one pair of answers; one that takes longer counts as different
 
@@ -163,11 +163,9 @@ async def together(jobs: Sequence[Callable[[], Awaitable[Update]]], most: int) -
         async with slots:
             return await job()
 
-    try:
+    with first_error():
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(job)) for job in jobs]
-    except* RaderError as errors:
-        raise errors.exceptions[0] from None
     return [task.result() for task in tasks]
 
 

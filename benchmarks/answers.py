@@ -119,10 +119,7 @@ def write_report(
     clocks: dict[str, ModelClock],
 ) -> None:
     """The table, and everything needed to repeat it."""
-    columns = (
-        "strategy n correct wrong ungradable accuracy_(95%_CI) written read prefilled seconds busy outside"
-    )
-    print(f"| {' | '.join(columns.split()).replace('_', ' ')} |\n|{' --- |' * len(columns.split())}")
+    print(f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}")
     rows = {name: report(done, name, 0.0) for name, done in solved.items()}
     costs = {name: cost(solved[name], clock) for name, clock in clocks.items()}
     for name, row in rows.items():

@@ -14,6 +14,7 @@ from agent.events import Finished
 from agent.records import Problem, Trajectory
 from agent.solve import Solver
 from agent.state import Strategy
+from agent.tasks import first_error
 from retriever.errors import RaderError
 
 Progress = Callable[[Trajectory], None]
@@ -106,10 +107,8 @@ def evaluate_answers(
     """Solve ``problems`` and report; see `run_problems`."""
     started = time.perf_counter()
     running = run_problems(solver, problems, strategy, seed=seed, parallel=parallel, progress=progress)
-    try:
+    with first_error():
         trajectories = asyncio.run(running)
-    except* RaderError as group:
-        raise group.exceptions[0] from None
     return report(trajectories, strategy, time.perf_counter() - started), trajectories
 
 

@@ -145,22 +145,23 @@ class Compare:
     ) -> AsyncIterator[Screen]:
         """The screens of a comparison, until it is complete or the visitor asks for another.
 
-        Gold's box says ``named`` so far. It is written to only where it would say or offer something else:
-        whatever is written there counts as a change, and each change asks the server once more.
+        Gold's box says ``named`` so far. It is written to only where that is not what is shown, and once all
+        is found that it may offer: what is written there counts as a change, which asks the server again.
         """
         visit.turn += 1
-        turn, offered = visit.turn, None
+        turn = visit.turn
         try:
             gold = await self._search.gold(asked.gold)
             visit.asked = asked = asked.model_copy(update={"gold": gold.names})
             async for comparison in self._search.compare(asked, gold):
                 if visit.turn != turn:
                     return
-                before, offered = offered, _offers(gold, comparison)
-                box: dict[str, Any] = {} if offered == before else {"choices": offered}
+                box = gr.skip()
                 if named != asked.gold:
-                    box["value"], named = list(asked.gold), asked.gold
-                yield _screen(asked, gold, comparison, gr.Dropdown(**box) if box else gr.skip())
+                    box, named = gr.Dropdown(_offers(gold, comparison), value=list(asked.gold)), asked.gold
+                elif comparison.complete:
+                    box = gr.Dropdown(_offers(gold, comparison))
+                yield _screen(asked, gold, comparison, box)
         except RaderError as error:
             yield _refused(error)
 

@@ -79,14 +79,19 @@ class Handlers:
         catalogue = self._desk.catalogue
         logs = [("All", ""), *((log.name, log.key) for log in catalogue.logs.all())]
         strategies = [("Any", ""), *((name, name) for name in catalogue.strategies())]
+        filled: dict[str, Any] = {
+            name: gr.update(value=value, interactive=True) for name, value in asked.model_dump().items()
+        }
         chosen = {"log": _choice(logs, asked.log), "strategy": _choice(strategies, asked.strategy)}
-        return tuple((asked.model_dump() | chosen).values())
+        return tuple((filled | chosen).values())
 
 
 def _choice(choices: list[tuple[str, str]], value: str) -> gr.Dropdown:
     """A field of these choices; a value from a link is offered although nothing has it."""
     there = [key for _, key in choices]
-    return gr.Dropdown(choices if value in there else [*choices, (value, value)], value=value)
+    return gr.Dropdown(
+        choices if value in there else [*choices, (value, value)], value=value, interactive=True
+    )
 
 
 def _shown(asked: str, screen: Screen) -> Updates:

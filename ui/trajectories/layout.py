@@ -127,13 +127,17 @@ def lay_out_browse() -> Browse:
 
 
 def _lay_out_filter() -> dict[str, Any]:
-    """The fields by the names that `Filter` gives them."""
+    """The fields by the names that `Filter` gives them.
+
+    They take nothing until the page has read its address, since that fills them.
+    """
     grades = [("Any", ""), *((grade_name(each), each) for each in GRADES)]
-    pick: dict[str, Any] = {"value": "", "filterable": False}
-    day: dict[str, Any] = {"placeholder": "YYYY-MM-DD", "max_length": 10, "min_width": 110}
+    unread: dict[str, Any] = {"interactive": False}
+    pick: dict[str, Any] = {"value": "", "filterable": False, **unread}
+    day: dict[str, Any] = {"placeholder": "YYYY-MM-DD", "max_length": 10, "min_width": 110, **unread}
     with gr.Row(elem_id="rd-filter"):
         return {
-            "words": gr.Textbox(label="Words of the problem, or an id", min_width=220, scale=2),
+            "words": gr.Textbox(label="Words of the problem, or an id", min_width=220, scale=2, **unread),
             "log": gr.Dropdown([("All", "")], label="Where", min_width=150, **pick),
             "strategy": gr.Dropdown([("Any", "")], label="Strategy", min_width=110, **pick),
             "grade": gr.Dropdown(grades, label="Result", min_width=130, **pick),

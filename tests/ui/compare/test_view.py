@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -11,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from agent.state import AgentConfig
 from retriever.errors import IndexMissingError
-from retriever.search import Mode, Retriever
+from retriever.search import MODES, Mode, Retriever
 from tests.scripted import ScriptedServer
 from tests.ui.browser import GRADIO_LOOPS, findings
 from tests.ui.conftest import HOSTILE, SolverFor
@@ -30,13 +31,15 @@ WRITTEN = "First the inequality.\n\nThen the roots. \\boxed{2}"
 
 
 class Retrievers:
-    """One retriever for all modes; those in ``broken`` have no index."""
+    """One retriever for all modes, each ``slower`` than the last; those in ``broken`` have no index."""
 
     def __init__(self, retriever: Retriever) -> None:
         self.retriever = retriever
         self.broken: set[Mode] = set()
+        self.slower = 0.0  # seconds
 
     def __call__(self, mode: Mode) -> Retriever:
+        time.sleep(self.slower * MODES.index(mode))
         if mode in self.broken:
             raise IndexMissingError(f"no index for {mode}", "Run: rader index")
         return self.retriever
@@ -101,12 +104,14 @@ def site(context: BrowserContext, url: str, server: ScriptedServer, retrievers: 
     server.script, server.delay, server.break_after = [WRITTEN], 0.0, None
     server.dropped.clear()
     retrievers.broken.clear()
+    retrievers.slower = 0.0
     yield from visit(context, url)
 
 
 def visit(context: BrowserContext, url: str) -> Iterator[Site]:
     page = context.new_page()
-    page.goto(url)
+    with page.expect_request("**/queue/join?*"):  # the page's own question: what its address asks for
+        page.goto(url)
     page.locator("#rd-compare").wait_for()
     yield Site(page)
     page.close()
@@ -162,8 +167,9 @@ def test_steps_are_compared_and_a_reload_gives_the_same_again(site: Site) -> Non
     assert settled(page, "#rd-chart table") == table
 
 
-def test_every_wish_is_one_question_to_the_server(site: Site) -> None:
+def test_every_wish_is_one_question_to_the_server(site: Site, retrievers: Retrievers) -> None:
     page = site.page
+    retrievers.slower = 0.3  # so that every column comes by itself
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "queue/join" in request.url else None)
     site.problem.fill(PROBLEM)

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from agent.feedback import FeedbackLog
 from agent.log import TrajectoryLog
@@ -122,6 +122,19 @@ def test_filter_open_decide_and_export(page: Page, folder: Path, tmp_path: Path)
     expect(page.locator("#rd-opened")).to_be_hidden()
     page.go_back()
     expect(page.locator("#rd-opened .rd-question")).to_contain_text("Problem 42:")
+
+
+def test_nothing_can_be_filtered_before_the_page_has_read_its_address(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/queue/join?*", lambda route: held.append(route))  # noqa: PLW0108
+    page.reload()
+    words = page.get_by_label("Words of the problem")
+    expect(words).to_be_disabled()
+    for route in held:
+        route.continue_()
+    page.unroute("**/queue/join?*")
+    words.fill("problem 42:")
+    expect(page.locator(".rd-rows li")).to_have_count(1)
 
 
 def test_a_search_is_a_tree_and_a_transcript(page: Page, url: str) -> None:
